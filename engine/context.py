@@ -1,0 +1,226 @@
+"""What a node can read (product.md section 3): one lazily built view of event, facts, steps and time.
+
+A context belongs to one step. What a node looked up and did not find, and the facts a condition saw, are noted in it,
+so that the trail tells why a step did what it did. It knows no node type and changes nothing but its own notes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, Protocol
+
+from engine.events import Event, opaque_id
+from engine.types import Json, Origin, Subject
+from engine.wire import rfc3339
+
+
+class Missing:
+    """The type of `MISSING`: a value that is not there, which is not the same as null."""
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+MISSING: Final = Missing()
+
+ROOTS: Final = frozenset({
+    "event", "trigger", "metadata", "emailContext", "campaignContext", "assetContext", "releaseContext",
+    "previousNode", "steps", "contact", "campaign", "release", "user", "engagement", "now",
+})  # fmt: skip
+"""Every root a template or a field path may start with; any other is refused at publish."""
+
+_EVENT_CONTEXTS: Final[Mapping[str, frozenset[str]]] = {
+    "emailContext": frozenset({"email_open", "email_click", "email_reply"}),
+    "campaignContext": frozenset({
+        "campaign_created", "campaign_status_changed", "campaign_metrics_updated", "success_fingerprint_updated",
+    }),
+    "assetContext": frozenset({"asset_uploaded"}),
+    "releaseContext": frozenset({"release_approaching"}),
+}  # fmt: skip
+
+_ENGAGEMENT_WORDS: Final = frozenset({"opened", "clicked", "replied"})
+
+
+class Facts(Protocol):
+    """What the systems said last of the entities of one scope. An unknown entity is an empty mapping."""
+
+    def contact(self, contact_id: str) -> Mapping[str, Json] | None:
+        """Return id, name, email, tags, segments and attributes of a contact; None where it is not this subject."""
+
+    def engagement(self, contact_id: str, campaign_id: str | None) -> Mapping[str, Json]:
+        """Return opened, clicked, replied, openCount, clickCount, replyCount, lastOpenedAt, … (over all campaigns
+        where `campaign_id` is None). What nobody recorded is false and 0, a last time is then absent."""
+
+    def campaign(self, campaign_id: str) -> Mapping[str, Json]:
+        """Return id, name, campaignType, genre, status, metrics{name: number}, fingerprint."""
+
+    def release(self, release_id: str) -> Mapping[str, Json]:
+        """Return id, releaseDate, daysUntilRelease, releaseType, artistName, releaseName."""
+
+    def user(self, user_id: str) -> Mapping[str, Json]:
+        """Return id and attributes of a user."""
+
+
+class Context:
+    """One step's view of the world. `resolve` reads dotted paths; `roots` serves the template engine."""
+
+    __slots__ = (
+        "_cache", "event", "execution_tags", "facts", "flow_user_id", "notes", "now_ms", "origin", "previous_output",
+        "step_outputs", "time_scale", "wall_ms",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        event: Event,
+        origin: Origin,
+        facts: Facts,
+        now_ms: int,
+        wall_ms: int,
+        time_scale: float,
+        flow_user_id: str | None,
+        step_outputs: Mapping[str, Json],
+        previous_output: Json,
+        execution_tags: frozenset[str],
+    ) -> None:
+        self.event = event
+        self.origin = origin
+        self.facts = facts
+        self.now_ms = now_ms
+        self.wall_ms = wall_ms
+        self.time_scale = time_scale
+        self.flow_user_id = flow_user_id
+        self.step_outputs = step_outputs
+        self.previous_output = previous_output
+        self.execution_tags = execution_tags
+        self.notes: dict[str, Json] = {}
+        self._cache: dict[str, Json] = {}
+
+    @property
+    def subject(self) -> Subject:
+        """The subject of the event that started this execution."""
+        subject = self.event.subject
+        if subject is None:
+            raise AssertionError("an event without a subject starts no execution")
+        return subject
+
+    def note_missing(self, path: str) -> None:
+        """Note that a value was looked for and not found."""
+        missing: list[str] = self.notes.setdefault("missing", [])
+        if path not in missing:
+            missing.append(path)
+
+    def note_seen(self, path: str, value: Json) -> None:
+        """Note the value that a condition saw."""
+        self.notes.setdefault("saw", {})[path] = value
+
+    def resolve(self, path: str) -> Json | Missing:
+        """Read a dotted path such as `event.campaignId`; list items by number. Absent is MISSING, never an error."""
+        first, *rest = path.split(".")
+        value: Json | Missing = self.root(first)
+        if first == "event" and len(rest) == 1 and rest[0] in _ENGAGEMENT_WORDS and rest[0] not in self.event.payload:
+            return self.root("engagement").get(rest[0], False)
+        for key in rest:
+            value = _child(value, key)
+            if value is MISSING:
+                return MISSING
+        return value
+
+    def resolve_id(self, path: str) -> str | None:
+        """Read a dotted path that should hold an id of a TAP system."""
+        value = self.resolve(path)
+        return None if value is MISSING else opaque_id(value)
+
+    def root(self, name: str) -> Json | Missing:
+        """Return one of `ROOTS`, built on first use."""
+        if name not in self._cache:
+            build = _BUILDERS.get(name)
+            self._cache[name] = MISSING if build is None else build(self)
+        return self._cache[name]
+
+    @property
+    def campaign_id(self) -> str | None:
+        """The campaign of the event, if it names one."""
+        return opaque_id(self.event.payload.get("campaignId"))
+
+    @property
+    def release_id(self) -> str | None:
+        """The release of the event: payload, else metadata (contract.md section 2)."""
+        return opaque_id(self.event.payload.get("releaseId")) or opaque_id(self.event.metadata.get("releaseId"))
+
+
+class Roots(Mapping[str, Json]):
+    """A context as a mapping of its roots, for the template engine."""
+
+    __slots__ = ("_context",)
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def __getitem__(self, name: str) -> Json:
+        value = self._context.root(name)
+        if value is MISSING:
+            raise KeyError(name)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(ROOTS)
+
+    def __len__(self) -> int:
+        return len(ROOTS)
+
+
+def _child(value: Json | Missing, key: str) -> Json | Missing:
+    if isinstance(value, Mapping):
+        return value.get(key, MISSING)
+    if isinstance(value, (list, tuple)) and key.isdecimal() and int(key) < len(value):
+        return value[int(key)]
+    return MISSING
+
+
+def _event_root(context: Context) -> Json:
+    payload = context.event.payload
+    unsaid = [word for word in _ENGAGEMENT_WORDS if word not in payload]
+    if not unsaid or context.subject.type != "contact":
+        return payload
+    engagement = context.root("engagement")
+    return {**payload, **{word: engagement.get(word, False) for word in unsaid}}
+
+
+def _engagement_root(context: Context) -> Json:
+    contact = context.subject.id if context.subject.type == "contact" else ""
+    return context.facts.engagement(contact, context.campaign_id)
+
+
+def _subject_contact(context: Context) -> Json:
+    if context.subject.type != "contact":
+        return {}
+    return context.facts.contact(context.subject.id) or {}
+
+
+def _event_context(name: str) -> Callable[[Context], Json]:
+    def build(context: Context) -> Json:
+        return context.event.payload if context.event.type in _EVENT_CONTEXTS[name] else {}
+
+    return build
+
+
+_BUILDERS: Final[Mapping[str, Callable[[Context], Json]]] = {
+    "event": _event_root,
+    "trigger": lambda c: {
+        "type": c.event.type, "source": c.event.source, "timestamp": rfc3339(c.event.timestamp_ms),
+    },
+    "metadata": lambda c: c.event.metadata,
+    "previousNode": lambda c: {"output": c.previous_output},
+    "steps": lambda c: c.step_outputs,
+    "contact": _subject_contact,
+    "campaign": lambda c: c.facts.campaign(c.campaign_id) if c.campaign_id else {},
+    "release": lambda c: c.facts.release(c.release_id) if c.release_id else {},
+    "user": lambda c: c.facts.user(c.flow_user_id) if c.flow_user_id else {},
+    "engagement": _engagement_root,
+    "now": lambda c: rfc3339(c.now_ms),
+    **{name: _event_context(name) for name in _EVENT_CONTEXTS},
+}  # fmt: skip

@@ -1,0 +1,1 @@
+"""The action node types, one file each."""

@@ -1,0 +1,143 @@
+"""What a node type is made of: its Config, its NODE record, and what its function may answer.
+
+A trigger only matches, a condition names a port, an action returns an outcome; so none of them can forget the trail
+or emit on its own. This module knows no node type and nothing of waves or waits beyond their names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from engine.context import Context
+from engine.events import Event
+from engine.types import Json
+
+CONDITION_PORTS: Final = ("true", "false")
+OUT: Final = "out"
+"""The port of a trigger, and of an action that did its work."""
+ERROR: Final = "error"
+"""The port of a failed step, on any node type; only edges labelled `error` leave it."""
+
+
+class Config(BaseModel):
+    """Base of every node's config: frozen, camelCase keys, unknown keys refused. Give each field a description."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, frozen=True, extra="forbid",
+        # A config says what it means: "5" is no number and 1 is no boolean.
+        strict=True,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A command that an action asks for; the interpreter gives it id, cause and attempt.
+
+    `contacts` is how many contacts it addresses, for the limit on contact actions (a segment send counts 1).
+    """
+
+    type: str
+    payload: Mapping[str, Json]
+    contacts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The action did its work: its output, the commands it asks for, and tags it gave the subject."""
+
+    output: Mapping[str, Json] = field(default_factory=dict)
+    orders: tuple[Order, ...] = ()
+    tags: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The action takes time. Give `seconds` (a configured duration, scaled by MAL_TIME_SCALE) or `until_ms` (a date).
+
+    When it is over the node's `wake` is asked, or the node is done where it has none.
+    """
+
+    reason: Literal["delay"]
+    seconds: float | None = None
+    until_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The step failed: a stable code, a sentence for people, and the field and value it is about."""
+
+    code: str
+    message: str
+    field: str | None = None
+    value: Json = None
+
+
+ActionOutcome = Done | Wait | Failed
+C = TypeVar("C", bound=Config)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerType(Generic[C]):
+    """A trigger: which events of its type start an execution."""
+
+    name: str
+    label: str
+    help: str
+    config: type[C]
+    example: Mapping[str, Any]
+    matches: Callable[[C, Event], bool]
+    subject_types: tuple[str, ...]
+    """The kinds of subject its events can have; () where any can."""
+    campaigns: Callable[[C], frozenset[str] | None] = lambda _config: None
+    """The only campaigns it can match, for the index; None where any can."""
+    warn: Callable[[C], str | None] = lambda _config: None
+    """A warning for a valid config that cannot do what it looks like."""
+
+    kind: Literal["trigger"] = "trigger"
+    ports: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConditionType(Generic[C]):
+    """A condition: names the port its branch leaves by."""
+
+    name: str
+    label: str
+    help: str
+    config: type[C]
+    example: Mapping[str, Any]
+    decide: Callable[[C, Context], str | Failed]
+
+    kind: Literal["condition"] = "condition"
+    ports: tuple[str, ...] = CONDITION_PORTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionType(Generic[C]):
+    """An action: does its work in `act`, or waits there and does it in `wake`."""
+
+    name: str
+    label: str
+    help: str
+    config: type[C]
+    example: Mapping[str, Any]
+    act: Callable[[C, Context], ActionOutcome]
+    wake: Callable[[C, Context], Done | Failed] | None = None
+    command: str | None = None
+    """The command type it makes, if any."""
+    counts: bool = True
+    """Whether it counts as an action, for limits and for the status `failed`; only delay does not."""
+    waits: Callable[[C], bool] = lambda _config: False
+    """Whether this config takes time, so that it may close a cycle."""
+    warn: Callable[[C], str | None] = lambda _config: None
+
+    kind: Literal["action"] = "action"
+    ports: tuple[str, ...] = ()
+
+
+NodeType = TriggerType[Any] | ConditionType[Any] | ActionType[Any]

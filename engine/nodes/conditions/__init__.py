@@ -1,0 +1,1 @@
+"""The condition node types, one file each."""

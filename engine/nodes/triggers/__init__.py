@@ -1,0 +1,1 @@
+"""The trigger node types, one file each."""

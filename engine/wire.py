@@ -1,0 +1,40 @@
+"""JSON on the wire is camelCase, Python is snake_case: the one alias generator, and the base of every wire model."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+
+class Wire(BaseModel):
+    """A frozen value with a camelCase JSON shape; unknown keys are errors."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, frozen=True, extra="forbid"
+    )
+
+    def wire(self) -> dict[str, Any]:
+        """Return the JSON shape, with every key."""
+        return self.model_dump(mode="json", by_alias=True)
+
+
+def rfc3339(timestamp_ms: int) -> str:
+    """Write milliseconds since the epoch as RFC 3339 in UTC with `Z`; whole seconds carry no fraction."""
+    moment = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
+    text = moment.isoformat(timespec="milliseconds" if timestamp_ms % 1000 else "seconds")
+    return text.replace("+00:00", "Z")
+
+
+def parse_rfc3339(text: str) -> int:
+    """Read an RFC 3339 time and return milliseconds since the epoch.
+
+    Raises:
+        ValueError: not such a time, or one without an offset.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} has no UTC offset; write it like 2026-11-01T10:30:00Z")
+    return round(moment.timestamp() * 1000)
