@@ -184,7 +184,7 @@ def _child(value: Json | Missing, key: str) -> Json | Missing:
 def _event_root(context: Context) -> Json:
     payload = context.event.payload
     unsaid = [word for word in _ENGAGEMENT_WORDS if word not in payload]
-    if not unsaid or context.subject.type != "contact":
+    if not unsaid:
         return payload
     engagement = context.root("engagement")
     return {**payload, **{word: engagement.get(word, False) for word in unsaid}}

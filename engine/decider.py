@@ -1,0 +1,286 @@
+"""Decide one input of a shard: the order of things for one event, over the shard's tables.
+
+For one event: duplicates are dropped, facts are folded, then new entries start in the order of flow ids, all seeing
+the facts with this event in them (product.md section 2, Entry, exit, goal). What is held back is recorded with its
+reason. Live traffic, replay and test runs use this same class; it does no I/O and reads no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from engine import facts, feed
+from engine.events import MAX_DEPTH, Event
+from engine.inputs import Ended, Moment, Started, Step, TimerDue
+from engine.interpreter import step
+from engine.matching import Index
+from engine.nodes.registry import node_types
+from engine.plan import Plan
+from engine.run import Run
+from engine.seen import Page, Seen, mark_of
+from engine.systems import BY_EVENT_TYPE
+from engine.types import EndReason, ExecutionId, ExecutionStatus, FlowId, Json, NodeId, Origin, Scope, StepError, Subject
+
+SUBJECTS: Final = "subjects"
+ENTRIES: Final = "entries"
+EXECUTIONS: Final = "executions"
+
+
+class Tables(Protocol):
+    """The tables of one shard, as decoded rows. A row that was got may be changed and put back."""
+
+    def get(self, table: str, key: str) -> dict[str, Any] | None:
+        """Return a row, or None."""
+
+    def put(self, table: str, key: str, row: dict[str, Any]) -> None:
+        """Write a row."""
+
+    def delete(self, table: str, key: str) -> None:
+        """Delete a row."""
+
+
+class Sink(Protocol):
+    """Where decisions go. The shell turns them into records; a test keeps them in lists."""
+
+    def command(self, run: Run, command: Any) -> None:
+        """A command to a TAP system."""
+
+    def feed(self, subject: Subject | None, record: dict[str, Json]) -> None:
+        """A record of `mal.executions`."""
+
+    def fact(self, entity: Subject, event: Event) -> None:
+        """An event tells a fact of another entity: it goes to that entity's shard."""
+
+    def broadcast(self, key: str, row: dict[str, Json]) -> None:
+        """The facts of a campaign, release or user, for every shard."""
+
+    def timer(self, due_ms: int, execution: ExecutionId, rank: int, visit: int, node_id: NodeId) -> None:
+        """A wait was opened."""
+
+
+class Entities(Protocol):
+    """What was broadcast of campaigns, releases and users, by row key."""
+
+    def get(self, key: str) -> dict[str, Json] | None:
+        """Return a facts row, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an input lies in the log; None of it for a timer."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    def wire(self) -> dict[str, Json]:
+        """Return the wire shape `input`."""
+        return {"topic": self.topic, "partition": self.partition, "offset": self.offset}
+
+
+def row_key(scope: Scope, subject: Subject) -> str:
+    """Return the key of a subject's rows. Lengths make it unambiguous, whatever the ids contain."""
+    return f"{scope.kind[0]}{len(scope.id)}:{scope.id}{len(subject.type)}:{subject.type}{subject.id}"
+
+
+class Decider:
+    """Decides a shard's inputs, one at a time.
+
+    Args:
+        tables: the shard's state.
+        sink: takes what is decided.
+        entities: facts of campaigns, releases and users from every shard.
+        time_scale: MAL_TIME_SCALE, stored with each execution that starts.
+        all_facts: keep facts of scopes without flows as well (MAL_FACTS=all).
+    """
+
+    def __init__(
+        self, tables: Tables, sink: Sink, entities: Entities, *, time_scale: float = 1.0, all_facts: bool = False
+    ) -> None:
+        self._tables = tables
+        self._sink = sink
+        self._entities = entities
+        self._time_scale = time_scale
+        self._all_facts = all_facts
+
+    def event(self, event: Event, source: Source, index: Index, moment: Moment, origin: Origin = "live") -> None:
+        """Decide a domain event."""
+        if event.scope is None or event.subject is None:
+            self._suppress(event, source, "unscoped", moment)
+            return
+        if not (self._all_facts or event.scope in index.by_scope):
+            return
+        if event.type not in BY_EVENT_TYPE and event.type not in node_types():
+            return
+        key = row_key(event.scope, event.subject)
+        row = self._accept(key, event, source, moment)
+        if row is None:
+            return
+        entity = facts.told_of(event)
+        if entity == event.subject:
+            self._fold(key, row, event, event.subject)
+        elif entity is not None:
+            self._sink.fact(entity, event)
+        if event.depth > MAX_DEPTH:
+            self._suppress(event, source, "too_deep", moment)
+            return
+        for plan in index.matches(event, moment.now_ms):
+            self._enter(plan, key, row, event, source, index, moment, origin)
+
+    def manual(self, flow_id: FlowId, event: Event, source: Source, index: Index, moment: Moment) -> None:
+        """Decide a manual trigger: it starts one flow, whatever its trigger is."""
+        flow = index.flows.get(flow_id)
+        plan = flow.plan_at(moment.now_ms) if flow else None
+        if event.scope is None or event.subject is None:
+            self._suppress(event, source, "unscoped", moment)
+        elif plan is None:
+            self._suppress(event, source, "not_published", moment, flow_id)
+        else:
+            key = row_key(event.scope, event.subject)
+            row = self._accept(key, event, source, moment)
+            if row is not None:
+                self._enter(plan, key, row, event, source, index, moment, "manual")
+
+    def fact(self, entity: Subject, event: Event, index: Index, moment: Moment) -> None:
+        """Fold a fact of an entity that was not its event's subject; it matches nothing."""
+        if event.scope is None or not (self._all_facts or event.scope in index.by_scope):
+            return
+        key = row_key(event.scope, entity)
+        row = self._tables.get(SUBJECTS, key) or {}
+        if self._seen(key, row).add(mark_of(event.source, event.id), moment.now_ms):
+            self._tables.put(SUBJECTS, key, row)
+            self._fold(key, row, event, entity)
+
+    def timer(self, execution: ExecutionId, node_id: NodeId, visit: int, index: Index, moment: Moment) -> None:
+        """Decide a wait that is over. One that is over already, or was ended, is no news."""
+        row = self._tables.get(EXECUTIONS, execution)
+        if row is None:
+            return
+        run = Run.from_row(row)
+        wait = run.waits.get((node_id, visit))
+        if wait is None or wait.until_ms > moment.now_ms:
+            return
+        plan = self._plan(run, index)
+        if plan is None:
+            self._lost_version(run, moment)
+            return
+        self._apply(plan, step(plan, run, TimerDue(node_id, visit), self._facts(run), moment), None)
+
+    def archive(self, execution: ExecutionId, index: Index, moment: Moment) -> None:
+        """End an execution whose flow was archived."""
+        row = self._tables.get(EXECUTIONS, execution)
+        if row is None:
+            return
+        run = Run.from_row(row)
+        plan = self._plan(run, index)
+        if plan is None:
+            self._lost_version(run, moment)
+            return
+        self._apply(plan, step(plan, run, Ended(EndReason.ARCHIVED), self._facts(run), moment), None)
+
+    # ---- one event
+
+    def _accept(self, key: str, event: Event, source: Source, moment: Moment) -> dict[str, Any] | None:
+        row = self._tables.get(SUBJECTS, key) or {}
+        if not self._seen(key, row).add(mark_of(event.source, event.id), moment.now_ms):
+            self._suppress(event, source, "duplicate_event", moment)
+            return None
+        self._tables.put(SUBJECTS, key, row)
+        return row
+
+    def _seen(self, key: str, row: dict[str, Any]) -> Seen:
+        def page(number: int) -> Page | None:
+            return self._tables.get(SUBJECTS, f"{key}\x1f{number}")
+
+        def write(number: int, marks: Page | None) -> None:
+            if marks is None:
+                self._tables.delete(SUBJECTS, f"{key}\x1f{number}")
+            else:
+                self._tables.put(SUBJECTS, f"{key}\x1f{number}", dict(marks))
+
+        return Seen(row, page, write)
+
+    def _fold(self, key: str, row: dict[str, Any], event: Event, entity: Subject) -> None:
+        folded: dict[str, Any] = row.setdefault("facts", {})
+        facts.fold(folded, event)
+        if entity.type in facts.BROADCAST_TYPES:
+            self._sink.broadcast(key, folded)
+
+    def _enter(
+        self,
+        plan: Plan,
+        key: str,
+        row: Mapping[str, Any],
+        event: Event,
+        source: Source,
+        index: Index,
+        moment: Moment,
+        origin: Origin,
+    ) -> None:
+        if event.subject is None or event.scope is None:
+            raise AssertionError("an event without subject or scope enters nothing")
+        entries = self._tables.get(ENTRIES, key) or {}
+        entry: dict[str, Any] = entries.setdefault(plan.flow_id, {"count": 0, "lastMs": 0, "events": []})
+        mark = mark_of(event.source, event.id)
+        if mark in entry["events"]:
+            self._suppress(event, source, "duplicate_event", moment, plan.flow_id)
+            return
+        entry["count"] += 1
+        entry["lastMs"] = moment.now_ms
+        entry["events"].append(mark)
+        self._tables.put(ENTRIES, key, entries)
+        started = Started(event, origin, index.limits_of(plan.user_id, plan.workspace_id), self._time_scale)
+        own = facts.SubjectFacts(event.subject, row.get("facts", {}), self._of(event.scope))
+        self._apply(plan, step(plan, None, started, own, moment), source)
+
+    def _facts(self, run: Run) -> facts.SubjectFacts:
+        scope = run.event.scope
+        if scope is None:
+            raise AssertionError("an event without scope enters nothing")
+        row = self._tables.get(SUBJECTS, row_key(scope, run.subject)) or {}
+        return facts.SubjectFacts(run.subject, row.get("facts", {}), self._of(scope))
+
+    def _of(self, scope: Scope) -> Any:
+        return lambda entity: self._entities.get(row_key(scope, entity))
+
+    def _plan(self, run: Run, index: Index) -> Plan | None:
+        flow = index.flows.get(run.flow_id)
+        return flow.plans.get(run.version) if flow else None
+
+    # ---- what was decided
+
+    def _apply(self, plan: Plan, done: Step, source: Source | None) -> None:
+        run = done.run
+        for command in done.commands:
+            self._sink.command(run, command)
+        self._sink.feed(run.subject, feed.execution_record(plan, done, source.wire() if source else None))
+        if run.end_reason is not None:
+            self._tables.delete(EXECUTIONS, run.id)
+            return
+        self._tables.put(EXECUTIONS, run.id, run.to_row())
+        for moved in done.steps:
+            wait = run.waits.get((moved["nodeId"], moved["visit"]))
+            if wait is not None:
+                self._sink.timer(wait.until_ms, run.id, wait.rank, moved["visit"], moved["nodeId"])
+
+    def _lost_version(self, run: Run, moment: Moment) -> None:
+        """End an execution whose version is gone from `mal.flows`: it must not wait in silence for ever."""
+        run.seq += 1
+        run.status = ExecutionStatus.FAILED
+        run.end_reason = EndReason.COMPLETED
+        run.finished_at_ms = moment.now_ms
+        run.error = StepError(
+            "version_missing",
+            f"version {run.version} of flow {run.flow_id} is not on mal.flows any more; publish it again from Postgres",
+        )
+        self._sink.feed(run.subject, feed.lost_record(run))
+        self._tables.delete(EXECUTIONS, run.id)
+
+    def _suppress(
+        self, event: Event, source: Source, reason: str, moment: Moment, flow_id: FlowId | None = None
+    ) -> None:
+        self._sink.feed(
+            event.subject, feed.decision_record("suppressed", reason, event, source.wire(), moment.now_ms, flow_id)
+        )

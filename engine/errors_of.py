@@ -1,0 +1,23 @@
+"""Turn a rendered config that does not fit into the failure of a step."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from engine.nodes.base import Failed
+from engine.types import Json
+
+
+def rendered_config_error(error: ValidationError) -> Failed:
+    """Return the failure that names the first key that does not fit, and the value it was rendered to."""
+    first = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"]) or "config"
+    value: Json = first.get("input")
+    shown = repr(value)
+    if len(shown) > 80:
+        shown = f"{shown[:77]}..."
+    return Failed("bad_config", f"{field} was rendered to {shown}: {first['msg']}", field, _plain(value))
+
+
+def _plain(value: Json) -> Json:
+    return value if value is None or isinstance(value, (str, int, float, bool)) else repr(value)[:200]

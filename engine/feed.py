@@ -1,0 +1,105 @@
+"""The shape of what goes on the execution feed (contract.md section 4). Builds records; knows no Kafka."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from engine.events import Event
+from engine.ids import execution_id
+from engine.inputs import Step
+from engine.plan import Plan
+from engine.run import Run
+from engine.types import FlowId, Json, StepStatus
+from engine.wire import rfc3339
+
+
+def execution_record(plan: Plan, done: Step, source: Mapping[str, Json] | None) -> dict[str, Json]:
+    """Return the record of one input that moved an execution.
+
+    Args:
+        plan: the version it runs on.
+        done: what the input did.
+        source: topic, partition and offset of the input; None for a timer.
+    """
+    run = done.run
+    ended = run.end_reason is not None
+    record = _head(run)
+    if source is not None:
+        record["input"] = source
+    record["steps"] = list(done.steps)
+    record["waiting"] = [
+        {"nodeId": node_id, "visit": visit, "until": rfc3339(wait.until_ms), "for": wait.reason}
+        for (node_id, visit), wait in run.waits.items()
+    ]
+    record["progress"] = {
+        "completedSteps": len({step.node_id for step in run.path.values() if step.status != StepStatus.RUNNING}),
+        "totalSteps": len(plan.nodes),
+        "currentStatus": run.status,
+    }
+    if ended:
+        record["path"] = [step.wire() for step in run.path.values()]
+    return record
+
+
+def lost_record(run: Run) -> dict[str, Json]:
+    """Return the record that ends an execution whose version is gone."""
+    path = [step.wire() for step in run.path.values()]
+    progress = {"completedSteps": len(path), "totalSteps": len(path), "currentStatus": run.status}
+    return {**_head(run), "steps": [], "waiting": [], "progress": progress, "path": path}
+
+
+def _head(run: Run) -> dict[str, Json]:
+    event = run.event
+    return {
+        "executionId": run.id,
+        "seq": run.seq,
+        "flowId": run.flow_id,
+        "flowVersion": run.version,
+        "userId": run.user_id,
+        "workspaceId": run.workspace_id,
+        "subject": {"type": run.subject.type, "id": run.subject.id},
+        "origin": run.origin,
+        "status": run.status,
+        "endReason": run.end_reason,
+        "trigger": {
+            "eventId": event.id,
+            "type": event.type,
+            "source": event.source,
+            "timestamp": rfc3339(event.timestamp_ms),
+            "causedBy": event.metadata.get("causedBy"),
+            "depth": event.depth,
+        },
+        "timeScale": run.time_scale,
+        "startedAt": rfc3339(run.started_at_ms),
+        "finishedAt": None if run.finished_at_ms is None else rfc3339(run.finished_at_ms),
+        "error": run.error.wire() if run.error else None,
+    }
+
+
+def decision_record(
+    decision: Literal["suppressed", "held"],
+    reason: str,
+    event: Event,
+    source: Mapping[str, Json],
+    now_ms: int,
+    flow_id: FlowId | None,
+) -> dict[str, Json]:
+    """Return the record of something that was held back; `flow_id` is None where no flow was reached."""
+    subject = event.subject
+    record: dict[str, Json] = {
+        "decision": decision,
+        "flowId": flow_id,
+        "userId": event.user_id,
+        "workspaceId": event.workspace_id,
+        "subject": {"type": subject.type, "id": subject.id} if subject else None,
+        "eventId": event.id,
+        "reason": reason,
+        "at": rfc3339(now_ms),
+        "type": event.type,
+        "source": event.source,
+        "input": source,
+    }
+    if flow_id is not None and subject is not None:
+        record["executionId"] = execution_id(flow_id, event.source, subject, event.id)
+    return record

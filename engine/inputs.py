@@ -1,0 +1,72 @@
+"""What can move an execution, and what a move answers: the vocabulary of `interpreter.step`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.flow import Limits
+from engine.run import Run
+from engine.types import CommandId, EndReason, Json, NodeId, Origin, Subject
+from engine.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When an input is decided, in milliseconds since the epoch.
+
+    `now_ms` is the shard's clock (log time), the `now` of every step. `wall_ms` is the wall clock of the worker, read
+    once by the shell: a wait that is decided late counts from it (product.md section 2, Time).
+    """
+
+    now_ms: int
+    wall_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """An event that matched: it starts an execution."""
+
+    event: Event
+    origin: Origin
+    limits: Limits
+    time_scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class TimerDue:
+    """A wait of a node is over."""
+
+    node_id: NodeId
+    visit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The execution is to end at once, from outside: its flow was archived."""
+
+    reason: EndReason
+
+
+Input = Started | TimerDue | Ended
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command to a TAP system, complete but for the flow and execution it comes from (`Step.run` has those)."""
+
+    id: CommandId
+    type: str
+    target: str
+    node_id: NodeId
+    subject: Subject
+    attempt: int
+    payload: dict[str, Json]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one input did: the execution after it, the commands it made, and the steps that moved, as the feed has them."""
+
+    run: Run
+    commands: tuple[Command, ...]
+    steps: tuple[dict[str, Json], ...]

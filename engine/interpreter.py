@@ -1,0 +1,419 @@
+"""The state machine of an execution: `step` moves it by one input. Everything that changes a run is in this file.
+
+The rules are those of product.md section 2: ready nodes run in rank until none is ready; a node runs once per visit;
+a failed step ends its branch; what would pass a limit ends the execution. This file names no node type: triggers,
+conditions and actions answer through `nodes.base`, and the trail is written here, so that none of them can forget it.
+`step` never raises for anything that a user's flow or an event can contain.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, assert_never
+
+from pydantic import BaseModel, ValidationError
+
+from engine import ids, limits
+from engine.context import Context, Facts
+from engine.errors_of import rendered_config_error
+from engine.inputs import Command, Ended, Input, Moment, Started, Step, TimerDue
+from engine.nodes.base import (
+    ERROR,
+    OUT,
+    ActionType,
+    ConditionType,
+    Done,
+    Failed,
+    Order,
+    TriggerType,
+    Wait,
+)
+from engine.outputs import StepOutputs, json_bytes
+from engine.plan import Plan, PlanEdge, PlanNode
+from engine.run import Key, PathStep, Run, WaitState
+from engine.systems import BY_COMMAND_TYPE
+from engine.templates import TemplateError
+from engine.types import (
+    EndReason,
+    ExecutionStatus,
+    Json,
+    StepError,
+    StepStatus,
+)
+from engine.wire import rfc3339
+
+LATE_MS = 60_000
+"""A wait whose node is decided later than this counts from the wall clock, so that an outage makes no herd."""
+
+SHORTEST_LOOP_WAIT_MS = 1_000
+"""A wait reached by a back edge takes at least this long."""
+
+
+def step(plan: Plan, run: Run | None, given: Input, facts: Facts, moment: Moment) -> Step:
+    """Move an execution by one input.
+
+    Args:
+        plan: the version it runs on.
+        run: the execution, or None for `Started`. It is consumed: use the one in the answer.
+        given: what happened.
+        facts: what the systems said last, with this input already in them.
+        moment: the log time and the wall time of the decision.
+    """
+    if isinstance(given, Started):
+        return _Wave(plan, _new_run(plan, given, moment), facts, moment).start()
+    if run is None:
+        raise AssertionError("only a start has no execution yet")
+    wave = _Wave(plan, run, facts, moment)
+    if isinstance(given, TimerDue):
+        return wave.wake((given.node_id, given.visit))
+    if isinstance(given, Ended):
+        return wave.stop(given.reason)
+    assert_never(given)
+
+
+def _new_run(plan: Plan, given: Started, moment: Moment) -> Run:
+    event = given.event
+    if event.subject is None:
+        raise AssertionError("an event without a subject starts no execution")
+    return Run(
+        id=ids.execution_id(plan.flow_id, event.source, event.subject, event.id),
+        flow_id=plan.flow_id,
+        version=plan.version,
+        user_id=plan.user_id,
+        workspace_id=plan.workspace_id,
+        origin=given.origin,
+        event=event,
+        started_at_ms=moment.now_ms,
+        time_scale=given.time_scale,
+        limits=given.limits,
+    )
+
+
+class _Wave:
+    """One input's worth of running: the ready nodes, and what they made."""
+
+    def __init__(self, plan: Plan, run: Run, facts: Facts, moment: Moment) -> None:
+        self.plan = plan
+        self.run = run
+        self.facts = facts
+        self.moment = moment
+        self.now = rfc3339(moment.now_ms)
+        self.ready: list[tuple[int, int]] = []
+        self.moved: dict[Key, dict[str, Json]] = {}
+        self.commands: list[Command] = []
+
+    # ---- the inputs
+
+    def start(self) -> Step:
+        """Run the trigger, and what follows it."""
+        trigger = self.plan.trigger
+        self.run.counts.steps += 1
+        self._finish(trigger, 1, self._open(trigger, 1, {}), OUT, self.run.event.payload)
+        return self._go_on()
+
+    def wake(self, key: Key) -> Step:
+        """End a wait, and run what follows it."""
+        wait = self.run.waits.pop(key)
+        rank = self.plan.rank_of(key[0])
+        if rank is None:
+            raise AssertionError(f"version {self.plan.version} has no node {key[0]}")
+        node = self.plan.nodes[rank]
+        self._act(node, key[1], wait.step, woken=True)
+        return self._go_on()
+
+    def stop(self, reason: EndReason) -> Step:
+        """End at once: open waits are skipped."""
+        self._end(reason)
+        return self._answer()
+
+    # ---- waves
+
+    def _go_on(self) -> Step:
+        run = self.run
+        while run.end_reason is None:
+            if run.held:
+                self._release()
+            if not self.ready:
+                break
+            rank, visit = heapq.heappop(self.ready)
+            self._run_node(self.plan.nodes[rank], visit)
+        if run.end_reason is None and not run.waits and not run.held:
+            self._end(EndReason.COMPLETED)
+        return self._answer()
+
+    def _follow(self, edge: PlanEdge, visit: int) -> None:
+        """Let a branch arrive by an edge."""
+        run = self.run
+        node = self.plan.nodes[edge.target]
+        key = (node.id, visit + edge.back)
+        arrivals = run.arrivals.setdefault(key, [])
+        arrivals.append(edge.order)
+        if key in run.path or key in run.waits:
+            source = self.plan.nodes[edge.source]
+            notes = self.moved[source.id, visit].setdefault("notes", {})
+            notes.setdefault("alreadyRan", []).append(node.id)
+        elif len(arrivals) == 1:
+            if node.join_all:
+                run.held.append(key)
+            else:
+                heapq.heappush(self.ready, (node.rank, key[1]))
+
+    def _release(self) -> None:
+        """Make those `join: all` nodes ready that no live branch can still reach."""
+        run, reach = self.run, self.plan.reach
+        ranks = {node.id: node.rank for node in self.plan.nodes}
+        live = {rank for rank, _ in self.ready} | {ranks[node_id] for node_id, _ in run.waits if node_id in ranks}
+        held = {ranks[node_id] for node_id, _ in run.held}
+        for key in list(run.held):
+            rank = ranks[key[0]]
+            if not any(rank in reach[other] for other in live | (held - {rank})):
+                run.held.remove(key)
+                heapq.heappush(self.ready, (rank, key[1]))
+
+    # ---- nodes
+
+    def _run_node(self, node: PlanNode, visit: int) -> None:
+        run = self.run
+        if error := limits.passed_by_step(run.counts, node.id):
+            self._stop_at_limit(node, visit, error, None)
+            return
+        run.counts.steps += 1
+        record = self._open(node, visit, {})
+        if isinstance(node.type, ConditionType):
+            self._decide(node, visit, record)
+        else:
+            self._act(node, visit, record, woken=False)
+
+    def _decide(self, node: PlanNode, visit: int, record: dict[str, Json]) -> None:
+        context = self._context(node, visit)
+        config = self._config(node, context)
+        if not isinstance(config, Failed):
+            record["input"] = _wire_config(config)
+            kind: ConditionType[Any] = node.type  # type: ignore[assignment]
+            answer = kind.decide(config, context)
+        else:
+            answer = config
+        _add_notes(record, context)
+        if isinstance(answer, Failed):
+            self._fail(node, visit, record, answer)
+        else:
+            self._finish(node, visit, record, answer, {"result": answer})
+
+    def _act(self, node: PlanNode, visit: int, record: dict[str, Json], *, woken: bool) -> None:
+        run, kind = self.run, node.type
+        if not isinstance(kind, ActionType):
+            raise AssertionError(f"{kind.name} is no action")
+        if kind.counts and (error := limits.passed_by_action(run.counts, run.limits, node.id)):
+            self._stop_at_limit(node, visit, error, record)
+            return
+        outcome = self._outcome(node, kind, visit, record, woken=woken)
+        if isinstance(outcome, Wait):
+            until_ms = self._until(outcome, visit, record)
+            if until_ms > self.moment.now_ms:
+                self._wait(node, visit, record, outcome, until_ms)
+                return
+            outcome = self._outcome(node, kind, visit, record, woken=True)
+        if isinstance(outcome, Done) and (
+            error := limits.passed_by_orders(run.counts, run.limits, outcome.orders, node.id)
+        ):
+            self._stop_at_limit(node, visit, error, record)
+            return
+        if kind.counts:
+            run.counts.actions += 1
+        if isinstance(outcome, Done):
+            self._do(node, kind, visit, record, outcome)
+        else:
+            self._fail(node, visit, record, outcome)
+
+    def _outcome(
+        self, node: PlanNode, kind: ActionType[Any], visit: int, record: dict[str, Json], *, woken: bool
+    ) -> Any:
+        if woken and kind.wake is None:
+            return Done()
+        context = self._context(node, visit)
+        config = self._config(node, context)
+        if isinstance(config, Failed):
+            outcome: Any = config
+        else:
+            record["input"] = _wire_config(config)
+            outcome = kind.wake(config, context) if woken and kind.wake else kind.act(config, context)
+        _add_notes(record, context)
+        return outcome
+
+    def _until(self, wait: Wait, visit: int, record: dict[str, Json]) -> int:
+        now_ms, wall_ms = self.moment.now_ms, self.moment.wall_ms
+        if wait.until_ms is not None:
+            until_ms = wait.until_ms
+        else:
+            base_ms = now_ms
+            if wall_ms - now_ms > LATE_MS:
+                base_ms = wall_ms
+                record.setdefault("notes", {})["countedFrom"] = rfc3339(wall_ms)
+            until_ms = base_ms + round((wait.seconds or 0) * 1000 / self.run.time_scale)
+            if self.run.time_scale != 1:
+                record.setdefault("notes", {})["timeScale"] = self.run.time_scale
+        return max(until_ms, now_ms + SHORTEST_LOOP_WAIT_MS) if visit > 1 else until_ms
+
+    def _do(self, node: PlanNode, kind: ActionType[Any], visit: int, record: dict[str, Json], done: Done) -> None:
+        run = self.run
+        commands = [self._command(node, visit, ordinal, order) for ordinal, order in enumerate(done.orders)]
+        for command in commands:
+            if (size := json_bytes(command.payload)) > limits.MAX_COMMAND_BYTES:
+                message = f"the command would be {size} bytes, the most is {limits.MAX_COMMAND_BYTES}; shorten its config"
+                self._fail(node, visit, record, Failed("command_too_large", message, "payload", size))
+                return
+        writes, contacts = limits.uses(done.orders)
+        run.counts.external_writes += writes
+        run.counts.contact_actions += contacts
+        run.has_acted = run.has_acted or kind.counts
+        run.tags |= done.tags
+        self.commands.extend(commands)
+        record["commandIds"] = [command.id for command in commands]
+        output = {**done.output, "commandIds": record["commandIds"]} if commands else dict(done.output)
+        self._finish(node, visit, record, OUT, output)
+
+    def _command(self, node: PlanNode, visit: int, ordinal: int, order: Order) -> Command:
+        return Command(
+            id=ids.command_id(self.run.id, node.id, visit, ordinal),
+            type=order.type,
+            target=BY_COMMAND_TYPE[order.type].name,
+            node_id=node.id,
+            subject=self.run.subject,
+            attempt=1,
+            payload=dict(order.payload),
+        )
+
+    # ---- what a node reads
+
+    def _context(self, node: PlanNode, visit: int) -> Context:
+        run = self.run
+        arrivals = run.arrivals.get((node.id, visit))
+        previous = self.plan.nodes[self.plan.edge_sources[min(arrivals)]].id if arrivals else None
+        return Context(
+            event=run.event,
+            origin=run.origin,
+            facts=self.facts,
+            now_ms=self.moment.now_ms,
+            wall_ms=self.moment.wall_ms,
+            time_scale=run.time_scale,
+            flow_user_id=run.user_id,
+            step_outputs=StepOutputs(run.outputs, self.plan.refs),
+            previous_output=run.outputs.get(previous, {}) if previous else {},
+            execution_tags=run.tags,
+        )
+
+    def _config(self, node: PlanNode, context: Context) -> BaseModel | Failed:
+        if node.config is not None:
+            return node.config
+        if node.template is None:
+            raise AssertionError(f"node {node.id} has neither config nor template")
+        rendered: Mapping[str, Json] = {}
+        try:
+            rendered = node.template.render(context)
+            return node.type.config.model_validate(rendered)
+        except TemplateError as error:
+            return Failed("template", str(error))
+        except ValidationError as error:
+            return rendered_config_error(error)
+
+    # ---- the trail
+
+    def _open(self, node: PlanNode, visit: int, given: Mapping[str, Json]) -> dict[str, Json]:
+        return {
+            "nodeId": node.id,
+            "visit": visit,
+            "try": 1,
+            "type": node.type.kind,
+            "subtype": node.type.name,
+            "status": StepStatus.RUNNING,
+            "port": None,
+            "input": given,
+            "output": {},
+            "error": None,
+            "commandIds": [],
+            "startedAt": self.now,
+            "finishedAt": None,
+        }
+
+    def _wait(self, node: PlanNode, visit: int, record: dict[str, Json], wait: Wait, until_ms: int) -> None:
+        self.run.waits[node.id, visit] = WaitState(until_ms, wait.reason, node.rank, record)
+        self.moved[node.id, visit] = dict(record)
+
+    def _finish(self, node: PlanNode, visit: int, record: dict[str, Json], port: str, output: Mapping[str, Json]) -> None:
+        record |= {"status": StepStatus.SUCCEEDED, "port": port, "output": output, "finishedAt": self.now}
+        self.run.outputs[node.id] = output
+        self._close(node, visit, record)
+        for edge in node.edges(port):
+            self._follow(edge, visit)
+
+    def _fail(self, node: PlanNode, visit: int, record: dict[str, Json], failed: Failed) -> None:
+        run = self.run
+        error = StepError(failed.code, failed.message, node.id, failed.field, failed.value)
+        record |= {"status": StepStatus.FAILED, "port": ERROR, "error": error.wire(), "finishedAt": self.now}
+        run.outputs[node.id] = {"error": error.wire()}
+        self._close(node, visit, record)
+        edges = node.edges(ERROR)
+        if not edges:
+            run.has_failed = True
+            run.error = run.error or error
+        for edge in edges:
+            self._follow(edge, visit)
+
+    def _skip(self, node: PlanNode, visit: int, reason: str, record: dict[str, Json] | None = None) -> None:
+        if record is None:
+            record = self._open(node, visit, {}) | {"startedAt": None}
+        record |= {"status": StepStatus.SKIPPED, "reason": reason, "finishedAt": self.now}
+        self._close(node, visit, record)
+
+    def _close(self, node: PlanNode, visit: int, record: dict[str, Json]) -> None:
+        self.run.path[node.id, visit] = PathStep(node.id, visit, record["status"], record["port"])
+        self.moved[node.id, visit] = record
+
+    # ---- the end
+
+    def _stop_at_limit(self, node: PlanNode, visit: int, error: StepError, record: dict[str, Json] | None) -> None:
+        self.run.error = error
+        self._skip(node, visit, EndReason.LIMIT, record)
+        self._end(EndReason.LIMIT)
+
+    def _end(self, reason: EndReason) -> None:
+        run = self.run
+        by_id = {node.id: node for node in self.plan.nodes}
+        for (node_id, visit), wait in run.waits.items():
+            if node_id in by_id:
+                self._skip(by_id[node_id], visit, reason, wait.step)
+        for rank, visit in sorted(self.ready):
+            self._skip(self.plan.nodes[rank], visit, reason)
+        for node_id, visit in run.held:
+            self._skip(by_id[node_id], visit, reason)
+        run.waits, run.held, self.ready = {}, [], []
+        ran = {node_id for node_id, _ in run.path}
+        for node in self.plan.nodes:
+            if node.id not in ran:
+                self._skip(node, 1, "unreached")
+        run.end_reason = reason
+        run.finished_at_ms = self.moment.now_ms
+        run.status = self._end_status(reason)
+
+    def _end_status(self, reason: EndReason) -> ExecutionStatus:
+        run = self.run
+        if reason is EndReason.LIMIT:
+            return ExecutionStatus.PARTIAL
+        if not run.has_failed:
+            return ExecutionStatus.SUCCEEDED
+        return ExecutionStatus.PARTIAL if run.has_acted else ExecutionStatus.FAILED
+
+    def _answer(self) -> Step:
+        self.run.seq += 1
+        return Step(self.run, tuple(self.commands), tuple(self.moved.values()))
+
+
+def _wire_config(config: BaseModel) -> dict[str, Json]:
+    return config.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+def _add_notes(record: dict[str, Json], context: Context) -> None:
+    if context.notes:
+        record.setdefault("notes", {}).update(context.notes)

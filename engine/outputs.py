@@ -1,0 +1,32 @@
+"""The outputs of steps, as nodes read them, and how large a value is as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+
+from engine.types import Json, NodeId
+
+
+class StepOutputs(Mapping[str, Json]):
+    """`steps.<ref or id>.output`: outputs by node id, found by ref as well."""
+
+    __slots__ = ("_outputs", "_refs")
+
+    def __init__(self, outputs: Mapping[str, Json], refs: Mapping[str, NodeId]) -> None:
+        self._outputs = outputs
+        self._refs = refs
+
+    def __getitem__(self, name: str) -> Json:
+        return {"output": self._outputs[self._refs.get(name, NodeId(name))]}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._refs, **self._outputs})
+
+    def __len__(self) -> int:
+        return len({**self._refs, **self._outputs})
+
+
+def json_bytes(value: Json) -> int:
+    """Return the size of a value as JSON in UTF-8, in bytes."""
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
