@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from engine import facts, feed
+from engine.due import Timer
 from engine.events import MAX_DEPTH, Event
 from engine.inputs import Ended, Moment, Started, Step, TimerDue
 from engine.interpreter import step
@@ -47,7 +48,7 @@ class Sink(Protocol):
     def command(self, run: Run, command: Any) -> None:
         """A command to a TAP system."""
 
-    def feed(self, subject: Subject | None, record: dict[str, Json]) -> None:
+    def record(self, subject: Subject | None, record: dict[str, Json]) -> None:
         """A record of `mal.executions`."""
 
     def fact(self, entity: Subject, event: Event) -> None:
@@ -56,7 +57,7 @@ class Sink(Protocol):
     def broadcast(self, key: str, row: dict[str, Json]) -> None:
         """The facts of a campaign, release or user, for every shard."""
 
-    def timer(self, due_ms: int, execution: ExecutionId, rank: int, visit: int, node_id: NodeId) -> None:
+    def timer(self, run: Run, timer: Timer) -> None:
         """A wait was opened."""
 
 
@@ -255,7 +256,7 @@ class Decider:
         run = done.run
         for command in done.commands:
             self._sink.command(run, command)
-        self._sink.feed(run.subject, feed.execution_record(plan, done, source.wire() if source else None))
+        self._sink.record(run.subject, feed.execution_record(plan, done, source.wire() if source else None))
         if run.end_reason is not None:
             self._tables.delete(EXECUTIONS, run.id)
             return
@@ -263,7 +264,7 @@ class Decider:
         for moved in done.steps:
             wait = run.waits.get((moved["nodeId"], moved["visit"]))
             if wait is not None:
-                self._sink.timer(wait.until_ms, run.id, wait.rank, moved["visit"], moved["nodeId"])
+                self._sink.timer(run, Timer(wait.until_ms, run.id, wait.rank, moved["visit"], moved["nodeId"]))
 
     def _lost_version(self, run: Run, moment: Moment) -> None:
         """End an execution whose version is gone from `mal.flows`: it must not wait in silence for ever."""
@@ -275,12 +276,12 @@ class Decider:
             "version_missing",
             f"version {run.version} of flow {run.flow_id} is not on mal.flows any more; publish it again from Postgres",
         )
-        self._sink.feed(run.subject, feed.lost_record(run))
+        self._sink.record(run.subject, feed.lost_record(run))
         self._tables.delete(EXECUTIONS, run.id)
 
     def _suppress(
         self, event: Event, source: Source, reason: str, moment: Moment, flow_id: FlowId | None = None
     ) -> None:
-        self._sink.feed(
+        self._sink.record(
             event.subject, feed.decision_record("suppressed", reason, event, source.wire(), moment.now_ms, flow_id)
         )

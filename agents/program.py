@@ -1,0 +1,221 @@
+"""What a shard does with its inputs: reads them, hands them to the decider, and collects one unit of commit.
+
+The shell (`shard`, `streams.batching`) owns time, transactions and Kafka; this module owns the meaning of a record. A
+record that cannot be read is dead-lettered alone. Any other error is a bug and must crash the worker: nothing later is
+committed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol
+
+from aiokafka import ConsumerRecord
+
+from agents.ports import Output, ShardTable, Unit
+from agents.records import ShardRecords
+from agents.state import ShardState
+from engine.decider import Decider, Entities, Source
+from engine.due import ARCHIVE_RANK, DueIndex, archive_timer
+from engine.events import Event
+from engine.inputs import Moment
+from engine.matching import Index, IndexedFlow
+from streams.dead_letters import dead_letter
+from streams.events import Poison, decode
+from streams.feed import check_result
+from streams.partitioner import partition_for
+from streams.topics import COMMAND_RESULTS, TRIGGERS
+from streams.triggers import read_trigger, rekey_record
+
+MAX_HOME_SUBJECTS: Final = 1_000_000
+"""How many subjects a shard remembers to be at home; beyond it forgets, and checks again."""
+
+Record = ConsumerRecord[bytes | None, bytes | None]
+
+
+class FlowIndex(Protocol):
+    """The published flows, as this worker has read them."""
+
+    def snapshot(self) -> Index:
+        """Return the immutable index of now."""
+
+
+class FlowProgram:
+    """The program of one shard.
+
+    Args:
+        partition: the shard's number.
+        partitions: how many shards there are.
+        flows: the published flows.
+        entities: facts of campaigns, releases and users.
+        wall_ms: reads the wall clock; the one impurity, handed in by the composition root.
+        time_scale: MAL_TIME_SCALE.
+        all_facts: MAL_FACTS=all.
+    """
+
+    def __init__(
+        self,
+        partition: int,
+        partitions: int,
+        flows: FlowIndex,
+        entities: Entities,
+        wall_ms: Callable[[], int],
+        *,
+        time_scale: float,
+        all_facts: bool,
+    ) -> None:
+        self.counts: Counter[str] = Counter()
+        self._partition = partition
+        self._partitions = partitions
+        self._flows = flows
+        self._entities = entities
+        self._wall_ms = wall_ms
+        self._time_scale = time_scale
+        self._all_facts = all_facts
+        self._due = DueIndex()
+        self._records = ShardRecords(partition, partitions, self._due)
+        self._home: set[str] = set()
+        self._index: Index | None = None
+        self._looked_at: Index | None = None
+
+    # ---- the shell's calls
+
+    def restore(self, tables: Mapping[str, ShardTable]) -> None:
+        """Take the recovered tables, and build the timers from them."""
+        self._state = ShardState(tables)
+        self._decider = Decider(
+            self._state, self._records, self._entities, time_scale=self._time_scale, all_facts=self._all_facts
+        )
+        for _execution, waiting in self._state.waiting():
+            for timer in waiting.timers:
+                self._due.add(timer)
+
+    def next_due_ms(self) -> int | None:
+        """Return when the earliest timer is due; a flow that was archived counts as one."""
+        self._look_for_archives()
+        return self._due.next_due_ms()
+
+    def decide(self, record: Record, now_ms: int) -> None:
+        """Decide one record at a moment of log time."""
+        moment = self._moment(now_ms)
+        if record.topic == COMMAND_RESULTS:
+            self._answer(record)
+        elif record.topic == TRIGGERS:
+            self._trigger(record, moment)
+        else:
+            event = self._read(record)
+            if event is not None and not self._sent_home(record, event):
+                source = Source(record.topic, record.partition, record.offset)
+                self._decider.event(event, source, self._snapshot(), moment)
+
+    def fire(self, now_ms: int) -> None:
+        """Fire the earliest timer, at its own time."""
+        moment = self._moment(now_ms)
+        timer = self._due.pop()
+        if timer.rank == ARCHIVE_RANK:
+            self._decider.archive(timer.execution, self._snapshot(), moment)
+        else:
+            self.counts["timers"] += 1
+            self._decider.timer(timer.execution, timer.node_id, timer.visit, self._snapshot(), moment)
+
+    def held(self, held_ms: int) -> None:
+        """Count that the clock went on without an input that lags."""
+        self.counts["clock_held"] += 1
+        self.counts["clock_held_ms"] += held_ms
+
+    def take(self) -> Unit:
+        """Return what was decided since the last take."""
+        self._index = None
+        return Unit(outputs=self._records.take(), writes=self._state.take())
+
+    # ---- records
+
+    def _trigger(self, record: Record, moment: Moment) -> None:
+        if record.value is None:
+            self.counts["skipped"] += 1
+            return
+        try:
+            trigger = read_trigger(record)
+        except Poison as poison:
+            self._bury(record, poison)
+            return
+        index = self._snapshot()
+        source = Source(trigger.topic, trigger.partition, trigger.offset)
+        if trigger.kind == "fact" and trigger.entity is not None:
+            self._decider.fact(trigger.entity, trigger.event, index, moment)
+        elif trigger.kind == "manual" and trigger.flow_id is not None:
+            self._decider.manual(trigger.flow_id, trigger.event, source, index, moment)
+        else:
+            self._decider.event(trigger.event, source, index, moment)
+
+    def _read(self, record: Record) -> Event | None:
+        try:
+            event = decode(record)
+        except Poison as poison:
+            self._bury(record, poison)
+            return None
+        self.counts["skipped" if event is None else "events"] += 1
+        return event
+
+    def _answer(self, record: Record) -> None:
+        """Check an answer; the audit keeps it with its command. Nothing waits for one yet."""
+        if record.value is None:
+            self.counts["skipped"] += 1
+            return
+        try:
+            check_result(record)
+        except Poison as poison:
+            self._bury(record, poison)
+
+    def _sent_home(self, record: Record, event: Event) -> bool:
+        """Re-key an event that is not where its subject lives; say whether it was."""
+        if event.subject is None:
+            return False
+        key = event.subject.id.encode()
+        if record.key == key and event.subject.id in self._home:
+            return False
+        home = partition_for(key, self._partitions)
+        if record.key == key and home == self._partition:
+            if len(self._home) >= MAX_HOME_SUBJECTS:
+                self._home.clear()
+            self._home.add(event.subject.id)
+            return False
+        self.counts["rekeyed"] += 1
+        new_key, value, headers = rekey_record(record, event.subject)
+        self._records.write(Output(TRIGGERS, home, new_key, value, headers, record.timestamp))
+        return True
+
+    def _bury(self, record: Record, poison: Poison) -> None:
+        self.counts["dead_letters"] += 1
+        self._records.write(dead_letter(record, str(poison), self._partition))
+
+    # ---- time and flows
+
+    def _moment(self, now_ms: int) -> Moment:
+        self._records.now_ms = now_ms
+        return Moment(now_ms, max(now_ms, self._wall_ms()))
+
+    def _snapshot(self) -> Index:
+        if self._index is None:
+            self._index = self._flows.snapshot()
+        return self._index
+
+    def _look_for_archives(self) -> None:
+        """Give every execution of a newly archived flow a timer at the moment of the archiving."""
+        index = self._flows.snapshot()
+        if index is self._looked_at:
+            return
+        self._looked_at = index
+        known = self._records.archives
+        archives = {flow_id: at_ms for flow_id, flow in index.flows.items() if (at_ms := _archived(flow))}
+        news = {flow_id: at_ms for flow_id, at_ms in archives.items() if known.get(flow_id) != at_ms}
+        self._records.archives = archives
+        for execution, waiting in self._state.waiting() if news else ():
+            at_ms = news.get(waiting.flow_id)
+            if at_ms is not None and waiting.started_at_ms <= at_ms:
+                self._due.add(archive_timer(execution, at_ms))
+
+
+def _archived(flow: IndexedFlow) -> int | None:
+    return next((change.at_ms for change in reversed(flow.head.statuses) if change.status == "archived"), None)

@@ -1,0 +1,162 @@
+"""FlowDriver: flows, events and time on a virtual clock, through the engine that serves live traffic.
+
+Four verbs: `send` an event, `advance` the clock, and look at `commands` and `feed`.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from engine.decider import Decider, Source
+from engine.due import DueIndex, Timer
+from engine.events import Event, read_event
+from engine.flow import FlowHead, FlowVersion, LimitsRecord, StatusChange, VersionHead
+from engine.inputs import Command, Moment
+from engine.matching import FlowTable
+from engine.run import Run
+from engine.types import FlowId, Subject
+
+START_MS = 1_790_000_000_000
+"""Where the virtual clock starts: 2026-09-21."""
+
+
+class MemoryTables:
+    """The tables of a shard as dicts; what is read is a copy, as from bytes."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, dict[str, dict[str, Any]]] = {}
+
+    def get(self, table: str, key: str) -> dict[str, Any] | None:
+        return copy.deepcopy(self.rows.get(table, {}).get(key))
+
+    def put(self, table: str, key: str, row: dict[str, Any]) -> None:
+        self.rows.setdefault(table, {})[key] = copy.deepcopy(row)
+
+    def delete(self, table: str, key: str) -> None:
+        self.rows.get(table, {}).pop(key, None)
+
+
+class FlowDriver:
+    """A shard on a virtual clock.
+
+    Args:
+        flows: published versions, as `FlowVersion`s or dicts of its wire shape; in force from the start.
+    """
+
+    def __init__(self, *flows: FlowVersion | Mapping[str, Any], limits: Iterable[LimitsRecord] = ()) -> None:
+        self.now_ms = START_MS
+        self.tables = MemoryTables()
+        self.entities: dict[str, dict[str, Any]] = {}
+        self.due = DueIndex()
+        self.feed: list[dict[str, Any]] = []
+        self.sent: list[tuple[Run, Command]] = []
+        self.facts_elsewhere: list[tuple[Subject, Event]] = []
+        self.flow_table = FlowTable()
+        for flow in flows:
+            self.publish(flow, at_ms=0)
+        for record in limits:
+            self.flow_table.put_limits(record)
+        self.decider = Decider(self.tables, self, self.entities)
+        self._offsets = itertools.count()
+
+    # ---- verbs
+
+    def publish(self, flow: FlowVersion | Mapping[str, Any], at_ms: int | None = None) -> None:
+        """Put a version in force."""
+        version = flow if isinstance(flow, FlowVersion) else FlowVersion.model_validate(flow)
+        at = self.now_ms if at_ms is None else at_ms
+        self.flow_table.put_version(version)
+        known = self.flow_table.snapshot().flows.get(version.flow_id)
+        heads = known.head.versions if known else ()
+        self.flow_table.put_head(
+            FlowHead(
+                flow_id=version.flow_id,
+                latest=version.version,
+                versions=(*heads, VersionHead(version=version.version, effective_from_ms=at)),
+                statuses=(StatusChange(status="published", at_ms=at),),
+            )
+        )
+
+    def send(self, event: Mapping[str, Any], origin: Any = "live") -> Event:
+        """Decide one event, after the waits that are over before it."""
+        offset = next(self._offsets)
+        read = read_event(dict(event), default_id=f"event-{offset}", default_timestamp_ms=self.now_ms)
+        self.decider.event(read, self._source(offset), self.flow_table.snapshot(), self.moment, origin)
+        self._carry_facts()
+        return read
+
+    def trigger(self, flow_id: str, event: Mapping[str, Any]) -> Event:
+        """Start one flow by hand."""
+        offset = next(self._offsets)
+        read = read_event(dict(event), default_id=f"event-{offset}", default_timestamp_ms=self.now_ms)
+        self.decider.manual(FlowId(flow_id), read, self._source(offset), self.flow_table.snapshot(), self.moment)
+        return read
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass; waits that are over fire in their order, each at its own time."""
+        until_ms = self.now_ms + round(seconds * 1000)
+        while (due_ms := self.due.next_due_ms()) is not None and due_ms <= until_ms:
+            self.now_ms = max(self.now_ms, due_ms)
+            timer = self.due.pop()
+            self.decider.timer(
+                timer.execution, timer.node_id, timer.visit, self.flow_table.snapshot(), self.moment
+            )
+        self.now_ms = until_ms
+
+    @property
+    def moment(self) -> Moment:
+        """Now, on both clocks."""
+        return Moment(self.now_ms, self.now_ms)
+
+    @property
+    def commands(self) -> list[dict[str, Any]]:
+        """What was sent, as type, subject and payload."""
+        return [
+            {"type": command.type, "subject": command.subject.id, "payload": dict(command.payload)}
+            for _run, command in self.sent
+        ]
+
+    @property
+    def executions(self) -> list[dict[str, Any]]:
+        """The newest record of each execution, in the order in which they started."""
+        newest = {record["executionId"]: record for record in self.feed if "seq" in record}
+        return list(newest.values())
+
+    @property
+    def decisions(self) -> list[dict[str, Any]]:
+        """What was held back."""
+        return [record for record in self.feed if "decision" in record]
+
+    def steps(self, ref_or_id: str | None = None) -> list[dict[str, Any]]:
+        """The steps of all records, or those of one node."""
+        steps = [step for record in self.feed for step in record.get("steps", ())]
+        return steps if ref_or_id is None else [step for step in steps if step["nodeId"] == ref_or_id]
+
+    # ---- the decider's sink
+
+    def command(self, run: Run, command: Command) -> None:
+        self.sent.append((run, command))
+
+    def record(self, subject: Subject | None, record: dict[str, Any]) -> None:
+        self.feed.append(copy.deepcopy(record))
+
+    def fact(self, entity: Subject, event: Event) -> None:
+        self.facts_elsewhere.append((entity, event))
+
+    def broadcast(self, key: str, row: dict[str, Any]) -> None:
+        self.entities[key] = copy.deepcopy(row)
+
+    def timer(self, run: Run, timer: Timer) -> None:
+        self.due.add(timer)
+
+    def _carry_facts(self) -> None:
+        while self.facts_elsewhere:
+            entity, event = self.facts_elsewhere.pop(0)
+            self.decider.fact(entity, event, self.flow_table.snapshot(), self.moment)
+
+    @staticmethod
+    def _source(offset: int) -> Source:
+        return Source("tap.test.events", 0, offset)
