@@ -1,0 +1,52 @@
+"""The same event changes nothing twice within seven days, however busy its subject is."""
+
+from typing import Any
+
+from engine.seen import KEPT_MS, PAGE, Page, Seen, mark_of
+
+DAY_MS = 86_400_000
+
+
+class Rows:
+    def __init__(self) -> None:
+        self.row: dict[str, Any] = {}
+        self.pages: dict[int, Page] = {}
+
+    def add(self, mark: str, now_ms: int) -> bool:
+        return Seen(self.row, self.pages.get, self._write).add(mark, now_ms)
+
+    def _write(self, number: int, page: Page | None) -> None:
+        if page is None:
+            del self.pages[number]
+        else:
+            self.pages[number] = page
+
+
+def test_a_repeat_is_known_for_seven_days_and_then_forgotten() -> None:
+    rows = Rows()
+    assert rows.add("a", 0)
+    assert not rows.add("a", KEPT_MS - 1)
+    assert rows.add("a", KEPT_MS)
+
+
+def test_the_same_id_of_another_source_is_another_event() -> None:
+    assert mark_of("email_engine", "1") != mark_of("tracker", "1")
+
+
+def test_a_busy_subject_keeps_every_mark_of_seven_days_and_a_small_row() -> None:
+    rows = Rows()
+    for number in range(2_000):
+        assert rows.add(str(number), number)
+        assert len(rows.row["seen"]) <= PAGE
+    for number in range(2_000):
+        assert not rows.add(str(number), 3_000)
+
+
+def test_pages_that_are_over_are_deleted() -> None:
+    rows = Rows()
+    for day in range(60):
+        for number in range(PAGE):
+            rows.add(f"{day}-{number}", day * DAY_MS)
+    assert len(rows.pages) <= 9
+    assert not rows.add("59-0", 60 * DAY_MS)
+    assert rows.add("40-0", 60 * DAY_MS)
