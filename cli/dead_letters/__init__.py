@@ -1,0 +1,1 @@
+"""The commands `mal dead-letters …`, one file each."""

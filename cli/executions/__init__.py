@@ -1,0 +1,1 @@
+"""The commands `mal executions …`, one file each."""

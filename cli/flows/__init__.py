@@ -1,0 +1,1 @@
+"""The commands `mal flows …`, one file each."""

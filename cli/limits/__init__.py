@@ -1,0 +1,1 @@
+"""The commands `mal limits …`, one file each."""
