@@ -18,7 +18,7 @@ INTERRUPTED = 130
 """128 + SIGINT, as shells have it."""
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 -- what happened to the command, as its user says it
     """A command was refused or failed. The message names the thing, the value and what to do."""
 
 

@@ -47,8 +47,8 @@ class LazyGroup(TyperGroup):
 
     table: ClassVar[Mapping[str, Entry]] = {}
 
-    # The two parameters below are typed by a private package of typer, hence Any.
-    def list_commands(self, ctx: Any) -> list[str]:
+    # Contexts and formatters are typed by a private package of typer, hence Any.
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 -- typer's signature
         """Name the commands in the order of the table."""
         return list(self.table)
 
@@ -65,7 +65,7 @@ class LazyGroup(TyperGroup):
         self.commands = dict.fromkeys(self.table)  # type: ignore[arg-type]
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 -- typer's signature
         """Write the list of commands from the table."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.summary) for name, entry in self.table.items()])

@@ -33,7 +33,7 @@ def test_json_is_read_under_either_name(tmp_path: Path, name: str) -> None:
     ],
 )
 def test_what_is_no_document_is_refused_with_a_reason(tmp_path: Path, name: str, content: bytes, said: str) -> None:
-    with pytest.raises(DocumentError, match=".*") as refused:
+    with pytest.raises(DocumentError) as refused:
         read_document(_file(tmp_path, name, content))
     assert said in str(refused.value)
 

@@ -37,6 +37,6 @@ def test_quoted_scalars_stay_strings() -> None:
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_its_place(text: str, said: str) -> None:
-    with pytest.raises(YamlError, match=".*") as refused:
+    with pytest.raises(YamlError) as refused:
         read_yaml(text)
     assert said in str(refused.value)
