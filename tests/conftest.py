@@ -1,0 +1,23 @@
+"""What every test may ask for, and the order they run in: quick ones first, then those that need services."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.services import SERVICE_FIXTURES, database, kafka, migrated_template, postgres
+
+__all__ = ["database", "kafka", "migrated_template", "postgres"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what asks for a service, and put it after what does not."""
+    for item in items:
+        if SERVICE_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker("services")
+    items.sort(key=_slowness)
+
+
+def _slowness(item: pytest.Item) -> int:
+    if item.get_closest_marker("fault"):
+        return 2
+    return 1 if item.get_closest_marker("services") else 0

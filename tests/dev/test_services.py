@@ -1,0 +1,70 @@
+"""The services of a development machine are real, keep their data, and are taken from the environment where named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from dev.services import running
+
+pytestmark = pytest.mark.services
+
+
+async def test_the_services_are_real(kafka: str, database: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    try:
+        assert len((await admin.describe_cluster())["brokers"]) == 1
+    finally:
+        await admin.close()
+    connection = await asyncpg.connect(database)
+    try:
+        assert (await connection.fetchval("show server_version")).startswith("18.")
+    finally:
+        await connection.close()
+
+
+async def test_a_second_start_goes_on_with_the_data_of_the_first(tmp_path: Path) -> None:
+    with running(tmp_path, {}) as services:
+        await _write(services.kafka, services.postgres)
+    with running(tmp_path, {}) as services:
+        assert await _read(services.kafka, services.postgres) == (b"kept", "kept")
+
+
+def test_what_the_environment_names_is_used_and_nothing_is_started(tmp_path: Path) -> None:
+    named = {"MAL_KAFKA_BOOTSTRAP_SERVERS": "kafka:9092", "MAL_POSTGRES_DSN": "postgresql://postgres/mal"}
+    with running(tmp_path, named) as services:
+        assert (services.kafka, services.postgres) == ("kafka:9092", "postgresql://postgres/mal")
+        assert {path.name for path in tmp_path.iterdir()} == {"mal.lock"}
+
+
+async def _write(kafka: str, postgres: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
+    await admin.start()
+    await admin.create_topics([NewTopic("kept", 1, 1)])
+    await admin.close()
+    producer = AIOKafkaProducer(bootstrap_servers=kafka, transactional_id="kept")
+    await producer.start()
+    async with producer.transaction():
+        await producer.send_and_wait("kept", b"kept")
+    await producer.stop()
+    connection = await asyncpg.connect(postgres)
+    await connection.execute("create table kept as select 'kept' as word")
+    await connection.close()
+
+
+async def _read(kafka: str, postgres: str) -> tuple[bytes | None, str]:
+    consumer = AIOKafkaConsumer(
+        "kept", bootstrap_servers=kafka, auto_offset_reset="earliest", isolation_level="read_committed"
+    )
+    await consumer.start()
+    record = await consumer.getone()
+    await consumer.stop()
+    connection = await asyncpg.connect(postgres)
+    word = await connection.fetchval("select word from kept")
+    await connection.close()
+    return record.value, word
