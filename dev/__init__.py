@@ -1,1 +1,1 @@
-"""What a development machine needs: a real Kafka and Postgres out of packages, and `mal up`. Never part of the service."""
+"""What a development machine needs: real Kafka and Postgres out of packages, and `mal up`. No part of the service."""

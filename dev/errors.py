@@ -8,7 +8,7 @@ TAIL_LINES = 25
 
 
 class ServiceError(Exception):
-    """A service could not be started, or did not get ready: what it is, what happened, what to do, its last log lines."""
+    """A service did not start, or did not get ready: what it is, what happened, what to do, its last log lines."""
 
     def __init__(self, service: str, problem: str, advice: str = "", log: Path | None = None) -> None:
         super().__init__(service, problem, advice, log)

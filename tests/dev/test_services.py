@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import asyncpg
+import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -68,3 +71,25 @@ async def _read(kafka: str, postgres: str) -> tuple[bytes | None, str]:
     word = await connection.fetchval("select word from kept")
     await connection.close()
     return record.value, word
+
+
+def test_nothing_is_left_when_the_one_who_started_them_is_killed_and_a_next_start_goes_on(tmp_path: Path) -> None:
+    program = f"""
+import sys, time
+import subprocess
+import sys
+from pathlib import Path
+from dev.services import running
+with running(Path({str(tmp_path)!r}), {{}}) as services:
+    print(services.kafka, flush=True)
+    time.sleep(600)
+"""
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline()
+        left = psutil.Process(parent.pid).children(recursive=True)
+        assert {"java", "postgres"} <= {process.name() for process in left}
+        parent.kill()
+    # Not waited for: the next start does that.
+    with running(tmp_path, {}):
+        assert not any(process.is_running() for process in left)

@@ -1,0 +1,17 @@
+"""Waiting in tests: for a condition, with a bound."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+PAUSE_SECONDS = 0.05
+
+
+def eventually(condition: Callable[[], bool], within_seconds: float = 20.0, what: str = "") -> None:
+    """Return when the condition holds; fail where it does not within the bound (`what` says what was awaited)."""
+    deadline = time.monotonic() + within_seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {within_seconds:g} s: {what or condition}")
+        time.sleep(PAUSE_SECONDS)
