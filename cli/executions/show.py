@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.connect import find_settings, postgres
 from cli.errors import Refused
 from cli.executions.story import tell
 from cli.output import AsJson, print_json, print_text
+from cli.postgres import postgres
+from cli.settings import find_settings
 from store import executions
 
 

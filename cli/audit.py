@@ -1,0 +1,19 @@
+"""`mal audit`: run the writer of the execution feed into Postgres."""
+
+from __future__ import annotations
+
+import asyncio
+
+from agents.audit import run_audit
+from cli.settings import find_settings, kafka_address, postgres_dsn
+
+
+def command() -> None:
+    """Write what the engine did into Postgres, each record exactly once. Stops on SIGTERM or Ctrl-C.
+
+    It may lag or be stopped: workers never wait for it, and nothing is lost.
+    """
+    settings = find_settings()
+    kafka_address(settings)
+    postgres_dsn(settings)
+    asyncio.run(run_audit(settings))

@@ -1,0 +1,17 @@
+"""`mal worker`: run the engine."""
+
+from __future__ import annotations
+
+from agents.bootstrap import run_worker
+from cli.settings import find_settings, kafka_address
+
+
+def command() -> None:
+    """Run the engine: read events, match flows, drive executions, send commands. Stops on SIGTERM or Ctrl-C.
+
+    Run as many as there are partitions (MAL_KAFKA_PARTITIONS); they share the work. Refuses to start unless
+    all topics exist with equal partition counts.
+    """
+    settings = find_settings()
+    kafka_address(settings)
+    run_worker(settings)
