@@ -1,5 +1,5 @@
 # One command per job, the same one here and in CI. Needs make and Python 3.11 or later; all else comes from packages.
-SHELL := /bin/bash
+SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

@@ -40,6 +40,9 @@ def server_properties(data: Path, port: int, controller_port: int, extra: Mappin
         # One machine, few members: nobody else is about to join.
         "group.initial.rebalance.delay.ms": "0",
         "group.min.session.timeout.ms": "1000",
+        # After a kill the node waits out the session of its former self before it serves again (default: 9 s).
+        "broker.session.timeout.ms": "4000",
+        "broker.heartbeat.interval.ms": "500",
         "num.network.threads": "2",
         "num.io.threads": "4",
         "log.cleaner.dedupe.buffer.size": str(16 * 1024 * 1024),

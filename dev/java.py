@@ -38,7 +38,7 @@ def java(environ: Mapping[str, str] = os.environ) -> Path:
     if packaged is not None and packaged.origin is not None:
         return Path(packaged.origin).parent / "java-runtime" / "bin" / "java"
     found = [Path(environ["JAVA_HOME"]) / "bin" / "java"] if "JAVA_HOME" in environ else []
-    if on_path := shutil.which("java", path=environ.get("PATH")):
+    if on_path := shutil.which("java", path=environ.get("PATH", "")):
         found.append(Path(on_path))
     for candidate in found:
         if candidate.exists() and _major(candidate) >= OLDEST_JAVA:
