@@ -30,27 +30,28 @@ DEATH_TAIL_LINES = 12
 LOOK_SECONDS = 0.1
 
 
-def setup_commands() -> tuple[Part, ...]:
-    """Return what has to be done once before the parts can run; doing it again changes nothing."""
-    return mal("topics", "topics", "create"), mal("migrate", "db", "migrate")
-
-
-def all_parts(*, simulators: bool = True) -> tuple[Part, ...]:
-    """Return the parts of the whole system on one machine."""
-    return mal("worker", "worker"), mal("audit", "audit"), *([mal("simulate", "simulate")] if simulators else [])
-
-
 def say_on_stderr(line: str) -> None:
     """Print one line of progress."""
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
 
 
-def up(
+def up(data_dir: Path, *, simulators: bool = True) -> None:
+    """Run the whole system over `data_dir` until a signal: services, topics and tables, worker, audit, simulators.
+
+    Raises as `run` does.
+    """
+    parts = [mal("worker", "worker"), mal("audit", "audit")]
+    if simulators:
+        parts.append(mal("simulate", "simulate"))
+    run(data_dir, setup=[mal("topics", "topics", "create"), mal("migrate", "db", "migrate")], parts=parts)
+
+
+def run(
     data_dir: Path,
     *,
-    parts: Sequence[Part],
     setup: Sequence[Part],
+    parts: Sequence[Part],
     environ: Mapping[str, str] = os.environ,
     say: Callable[[str], None] = say_on_stderr,
 ) -> None:

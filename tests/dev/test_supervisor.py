@@ -31,10 +31,10 @@ import sys
 from pathlib import Path
 from dev.errors import DataInUseError, ServiceError
 from dev.parts import Part
-from dev.supervisor import up
+from dev.supervisor import run
 part, setup = sys.argv[2:]
 try:
-    up(Path(sys.argv[1]), parts=[Part("steady", (sys.executable, "-c", part))],
+    run(Path(sys.argv[1]), parts=[Part("steady", (sys.executable, "-c", part))],
        setup=[Part("setup", (sys.executable, "-c", setup))])
 except (DataInUseError, ServiceError) as error:
     sys.exit(str(error))
