@@ -67,9 +67,9 @@ def run(
         with started(data_dir, environ) as services:
             withdraw(data_dir)
             environment = {**environ, **_environment(data_dir, services)}
-            _set_up(setup, data_dir, environment)
             processes = [PartProcess(part, data_dir, environment, [services.held]) for part in parts]
-            with _stopped_at_end(processes):
+            with _stopped_at_end(processes, say):
+                _set_up(setup, data_dir, environment)
                 _supervise(data_dir, services, processes, say)
 
 
@@ -81,8 +81,7 @@ def _until_signalled(say: Callable[[str], None]) -> Iterator[None]:
     def unwind(number: int, _: FrameType | None) -> None:
         for each in numbers:
             signal.signal(each, signal.SIG_IGN)
-        say(f"{signal.Signals(number).name}: stopping")
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(signal.Signals(number).name)
 
     before = {number: signal.signal(number, unwind) for number in numbers}
     try:
@@ -109,9 +108,12 @@ def _set_up(setup: Sequence[Part], data_dir: Path, environment: Mapping[str, str
 
 
 @contextlib.contextmanager
-def _stopped_at_end(processes: Sequence[PartProcess]) -> Iterator[None]:
+def _stopped_at_end(processes: Sequence[PartProcess], say: Callable[[str], None]) -> Iterator[None]:
     try:
         yield
+    except KeyboardInterrupt as signalled:
+        say(f"{signalled}: stopping")
+        raise
     finally:
         for process in processes:
             process.ask_to_stop()
@@ -136,7 +138,7 @@ def _supervise(
                 server.look(now)
             for process, revival in parts.items():
                 dead = revival.look(now)
-                _surface(process, errors[process.name].read(), dead, say)
+                _surface(process, errors[process.name].read(now), dead, say)
                 if not ready and dead and revival.deaths >= DEATHS_BEFORE_READY:
                     raise ServiceError(process.name, "ends before it is ready, again and again", log=process.log)
             if not ready and all(process.is_ready() for process in processes):
