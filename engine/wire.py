@@ -20,6 +20,14 @@ class Wire(BaseModel):
         """Return the JSON shape, with every key."""
         return self.model_dump(mode="json", by_alias=True)
 
+    def __getitem__(self, key: str) -> Any:
+        """Return the JSON value under a wire name, so that a model reads like the object it stands for.
+
+        Raises:
+            KeyError: no such wire name.
+        """
+        return self.wire()[key]
+
 
 def rfc3339(timestamp_ms: int) -> str:
     """Write milliseconds since the epoch as RFC 3339 in UTC with `Z`; whole seconds carry no fraction."""

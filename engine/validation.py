@@ -1,0 +1,91 @@
+"""Whether a flow can be published: one function for CLI, stores and builder, which returns every problem.
+
+It puts the checks together: what could not be read, the nodes one by one (`node_checks`), how they hang together
+(`wiring_checks`), settings and trigger. The rules are those of product.md section 1. It never raises.
+"""
+
+from __future__ import annotations
+
+from engine.drawing import Graph
+from engine.flow_settings import setting_faults
+from engine.node_checks import CheckedNode, check_node
+from engine.problems import Problem, Validation, problem, shown, verdict
+from engine.types import Json
+from engine.wiring_checks import wiring_errors, wiring_warnings
+
+MANUAL_TRIGGER = "manual_trigger"
+
+
+def validate_graph(graph: Graph, settings: Json = None, *, trigger_type: Json = None) -> Validation:
+    """Return everything that keeps a flow from being published, and what deserves a second look.
+
+    Args:
+        graph: the drawing, from `build_graph`.
+        settings: `flow.settings`; None for none.
+        trigger_type: `flow.triggerType`; None where the flow does not say.
+    """
+    checked = {node.id: check_node(node) for node in graph.nodes}
+    errors = [
+        *graph.problems,
+        *_trigger_errors(graph),
+        *(found for node in checked.values() for found in node.errors),
+        *wiring_errors(graph, checked),
+        *(problem(path, message) for path, message in setting_faults(settings)),
+        *_trigger_type_errors(graph, trigger_type),
+    ]
+    warnings = [
+        *(found for node in checked.values() for found in node.warnings),
+        *wiring_warnings(graph, checked),
+        *_trigger_type_warnings(graph, checked, trigger_type),
+    ]
+    return verdict(errors, warnings)
+
+
+def _trigger_errors(graph: Graph) -> list[Problem]:
+    if not graph.triggers:
+        return [problem("nodes", "the flow has no trigger; add one node of type trigger")]
+    first, *others = graph.triggers
+    return [
+        problem(
+            node.path,
+            f"node {shown(node.label)} is a second trigger beside {shown(first.label)}; a flow has one, so remove it "
+            "or move it to a flow of its own",
+            node.id,
+        )
+        for node in others
+    ]
+
+
+def _trigger_type_errors(graph: Graph, trigger_type: Json) -> list[Problem]:
+    path = "flow.triggerType"
+    if trigger_type is None or trigger_type == "event":
+        return []
+    if trigger_type == "schedule":
+        return [problem(path, f'{path} "schedule" is not supported yet; use event or manual')]
+    if trigger_type != "manual":
+        return [problem(path, f"{path} is {shown(trigger_type)}; use event or manual")]
+    return [
+        problem(
+            path,
+            f'{path} is "manual", but the trigger {shown(node.label)} is {node.subtype}, which events start; '
+            f"make it event, or the trigger {MANUAL_TRIGGER}",
+            node.id,
+        )
+        for node in graph.triggers
+        if node.subtype not in (None, MANUAL_TRIGGER)
+    ]
+
+
+def _trigger_type_warnings(graph: Graph, checked: dict[str, CheckedNode], trigger_type: Json) -> list[Problem]:
+    if trigger_type != "event":
+        return []
+    return [
+        problem(
+            "flow.triggerType",
+            f'flow.triggerType is "event", but no event starts the trigger {shown(node.label)} ({MANUAL_TRIGGER}); '
+            "make it manual",
+            node.id,
+        )
+        for node in graph.triggers
+        if node.subtype == MANUAL_TRIGGER and checked[node.id].type is not None
+    ]
