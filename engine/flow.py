@@ -44,6 +44,26 @@ class Edge(Wire):
     condition_label: str | None = None
 
 
+class Flow(Wire):
+    """A flow as people see it (contract.md section 6): its draft's fields, and what is published of it.
+
+    `version` is the number of the latest published version, 0 before the first. Times are RFC 3339.
+    """
+
+    id: FlowId
+    user_id: str | None = None
+    workspace_id: str | None = None
+    name: str
+    description: str | None = None
+    is_active: bool = False
+    trigger_type: TriggerKind = "event"
+    status: FlowStatus = "draft"
+    version: int = 0
+    settings: dict[str, Any] = Field(default_factory=dict)
+    created_at: str
+    updated_at: str
+
+
 class FlowVersion(Wire):
     """A numbered, frozen version of a flow: the record `flowId/version` of `mal.flows`."""
 

@@ -1,0 +1,76 @@
+"""The limits of users and workspaces (product.md section 2, Limits): what is set, and what holds."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import asyncpg
+from pydantic import ValidationError
+
+from engine.flow import Limits, LimitsRecord
+from engine.limits import limits_in_force
+from engine.problems import shown
+from engine.types import Json
+from store import changes, outbox
+from store.errors import InvalidInputError
+from store.pool import Pool, fetch_one
+from store.shapes import check_id, check_json
+from store.statements import statement
+
+Kind = Literal["workspace", "user"]
+NAMES = tuple(Limits.model_fields)
+
+
+async def show(pool: Pool, kind: Kind, identity: str) -> dict[str, Json]:
+    """Return {kind, id, maxActionsPerExecution, …}: what is set, else the default."""
+    row = await pool.fetchrow(statement("limits.get"), kind, identity)
+    return _shown(kind, identity, None if row is None else record_of(row))
+
+
+async def set_limits(
+    pool: Pool,
+    kind: Kind,
+    identity: str,
+    *,
+    max_actions_per_execution: int | None = None,
+    max_external_writes: int | None = None,
+    max_contact_actions: int | None = None,
+    actor: str | None = None,
+) -> dict[str, Json]:
+    """Set limits of a user or workspace, each 1 … 10,000; None leaves one as it is. Return what holds, like `show`.
+
+    They reach the workers by the outbox.
+
+    Raises:
+        InvalidInputError: a value is out of its range, or nothing is given.
+    """
+    asked = {
+        "max_actions_per_execution": max_actions_per_execution,
+        "max_external_writes": max_external_writes,
+        "max_contact_actions": max_contact_actions,
+    }
+    check_id(kind, identity)
+    check_json(f"id of a {kind}", identity)
+    given = {name: value for name, value in asked.items() if value is not None}
+    if not given:
+        raise InvalidInputError("no limit is given; name at least one")
+    try:
+        LimitsRecord(kind=kind, id=identity, **given)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise InvalidInputError(f"{first['loc'][0]} is {shown(first['input'])}; use 1 … 10,000") from error
+    async with pool.acquire() as connection, connection.transaction():
+        values = [asked[name] for name in NAMES]
+        record = record_of(await fetch_one(connection, statement("limits.set"), kind, identity, *values))
+        await outbox.add(connection, outbox.limits_key(kind, identity), record)
+        await changes.record(connection, actor, "limits.set", f"{kind}/{identity}", given)
+    return _shown(kind, identity, record)
+
+
+def record_of(row: asyncpg.Record) -> LimitsRecord:
+    """Read a row of automation_limits."""
+    return LimitsRecord.model_validate({name: row[name] for name in ("kind", "id", *NAMES)})
+
+
+def _shown(kind: str, identity: str, record: LimitsRecord | None) -> dict[str, Json]:
+    return {"kind": kind, "id": identity, **limits_in_force(record, None).wire()}

@@ -1,0 +1,33 @@
+-- name: definition
+select definition from automation_flow_versions where flow_id = $1 and version = $2;
+
+-- name: insert
+insert into automation_flow_versions (flow_id, version, policy, effective_from_ms, definition, published_by)
+values ($1, $2, $3, $4, $5::text::json, $6);
+
+-- name: heads
+select version, policy, effective_from_ms from automation_flow_versions
+where flow_id = $1 and retired_at is null
+order by version;
+
+-- name: standing
+select flow_id, version, effective_from_ms from automation_flow_versions
+where retired_at is null
+  and flow_id in (select flow_id from automation_flow_versions where retired_at is null group by flow_id having count(*) > 1)
+order by flow_id, version;
+
+-- name: is_running
+select exists (
+    select from automation_executions
+    where flow_id = $1 and flow_version = $2 and status in ('running', 'paused')
+);
+
+-- name: retire
+update automation_flow_versions set retired_at = now() where flow_id = $1 and version = $2 and retired_at is null;
+
+-- name: all_standing
+select flow_id, version, definition from automation_flow_versions
+where retired_at is null order by flow_id, version;
+
+-- name: published_flows
+select * from automation_flows where latest_version > 0 order by id;
