@@ -126,7 +126,7 @@ class TestBuildGraph:
     def test_a_config_that_contains_itself_or_is_no_json_is_a_problem(self) -> None:
         loop: dict[str, Any] = {}
         loop["self"] = loop
-        big = [0] * 300
+        big: list[Any] = [0] * 300
         for _ in range(3):
             big = [big] * 300
         deep: Any = 1
