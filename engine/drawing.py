@@ -28,7 +28,7 @@ class GraphNode:
     kind: str | None
     subtype: str | None
     config: Mapping[str, Json] | None
-    options: Json
+    options: Mapping[str, Json] | None
 
     @property
     def label(self) -> str:

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from engine.keys import Fault, choice_fault, key_faults
-from engine.problems import shown
 from engine.types import Json
 
 BUILT: Final = frozenset({"join"})
@@ -16,13 +16,11 @@ LATER: Final = frozenset({"awaitResult", "timeoutSeconds", "retry"})
 JOINS: Final = frozenset({"any", "all"})
 
 
-def option_faults(options: Json, path: str = "options") -> list[Fault]:
+def option_faults(options: Mapping[str, Json], path: str = "options") -> list[Fault]:
     """Return what is wrong with a node's options.
 
     `awaitResult: false` is what happens anyway, so it may be written down.
     """
-    if not isinstance(options, dict):
-        return [(path, f"{path} is {shown(options)}, not an object")]
     given = {key: value for key, value in options.items() if not (key == "awaitResult" and value is False)}
     faults = key_faults(given, path, BUILT, LATER)
     if "join" in given:

@@ -68,7 +68,7 @@ def _joins_in_cycles(graph: Graph) -> list[Problem]:
             node.id,
         )
         for node in nodes
-        if isinstance(node.options, dict) and node.options.get("join") == "all"
+        if node.options is not None and node.options.get("join") == "all"
     ]
 
 

@@ -58,6 +58,8 @@ class TestBuildGraph:
             ({"id": "a", "subtype": "delay"}, "nodes[0].type", "has no type"),
             ({"id": "a", "type": "robot", "subtype": "delay"}, "nodes[0].type", '"robot" is not one of'),
             ({"id": "a", "type": "action"}, "nodes[0].subtype", "has no subtype"),
+            ({"id": "a", "type": "action", "subtype": ["delay"]}, "nodes[0].subtype", "subtype an array is not text"),
+            ({"id": 1 << 300, "type": "action", "subtype": "delay"}, "nodes[0].id", "id a very large number"),
             ({"id": 7, "type": "action", "subtype": "delay"}, "nodes[0].id", "id 7 is not text"),
             ({"id": "", "type": "action", "subtype": "delay"}, "nodes[0].id", "is empty"),
             ({"id": "x" * 201, "type": "action", "subtype": "delay"}, "nodes[0].id", "longer than 200"),

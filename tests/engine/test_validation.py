@@ -119,6 +119,11 @@ class TestNodes:
         assert found[0] == "nodes[1].type"
         assert found[2] == 'node "tag": subtype "tag_contact" is an action, not "condition"; make its type "action"'
 
+    def test_what_could_not_be_read_gives_no_second_problem(self) -> None:
+        broken = [{**WEEK, "config": 5}, {"ref": "bad", "type": "action", "subtype": 5}]
+        found = errors([OPEN, *broken], "open>week week>bad bad>week")
+        assert [path for path, _, _ in found] == ["nodes[1].config", "nodes[2].subtype"]
+
     def test_a_bad_config_names_node_key_and_value(self) -> None:
         (found,) = errors([OPEN, with_config(WEEK, delaySeconds="soon")], "open>week")
         assert found[:2] == ("nodes[1].config.delaySeconds", "week")
@@ -224,6 +229,11 @@ class TestWiring:
         node = {"ref": "send", "type": "action", "subtype": "send_email_campaign"}
         assert check([OPEN, {**node, "config": {**send, "delay": 3600}}], "open>send send>send").is_valid
         assert not check([OPEN, {**node, "config": send}], "open>send send>send").is_valid
+
+    def test_a_wait_that_cannot_be_read_gives_no_second_problem(self) -> None:
+        send = {"subject": "s", "body": "b", "fromEmail": "a@example.com", "delay": "soon"}
+        node = {"ref": "send", "type": "action", "subtype": "send_email_campaign", "config": send}
+        assert [path for path, _, _ in errors([OPEN, node], "open>send send>send")] == ["nodes[1].config.delay"]
 
     def test_a_long_cycle_is_shown_short(self) -> None:
         nodes = [OPEN, *({**TAG, "ref": f"n{i}"} for i in range(20))]
