@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple, cast
 
 import orjson
-
 from agents.ports import ShardTable
+
 from engine.decider import EXECUTIONS
 from engine.due import Timer
 from engine.types import ExecutionId, FlowId

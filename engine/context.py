@@ -52,7 +52,8 @@ class Facts(Protocol):
 
     def engagement(self, contact_id: str, campaign_id: str | None) -> Mapping[str, Json]:
         """Return opened, clicked, replied, openCount, clickCount, replyCount, lastOpenedAt, … (over all campaigns
-        where `campaign_id` is None). What nobody recorded is false and 0, a last time is then absent."""
+        where `campaign_id` is None). What nobody recorded is false and 0, a last time is then absent.
+        """
 
     def campaign(self, campaign_id: str) -> Mapping[str, Json]:
         """Return id, name, campaignType, genre, status, metrics{name: number}, fingerprint."""
@@ -122,7 +123,7 @@ class Context:
         first, *rest = path.split(".")
         value: Json | Missing = self.root(first)
         if first == "event" and len(rest) == 1 and rest[0] in _ENGAGEMENT_WORDS and rest[0] not in self.event.payload:
-            return self.root("engagement").get(rest[0], False)
+            return self.engagement.get(rest[0], False)
         for key in rest:
             value = _child(value, key)
             if value is MISSING:
@@ -140,6 +141,12 @@ class Context:
             build = _BUILDERS.get(name)
             self._cache[name] = MISSING if build is None else build(self)
         return self._cache[name]
+
+    @property
+    def engagement(self) -> Mapping[str, Json]:
+        """What this contact did with the campaign of the event; all false and 0 where the subject is no contact."""
+        contact = self.subject.id if self.subject.type == "contact" else ""
+        return self.facts.engagement(contact, self.campaign_id)
 
     @property
     def campaign_id(self) -> str | None:
@@ -186,13 +193,7 @@ def _event_root(context: Context) -> Json:
     unsaid = [word for word in _ENGAGEMENT_WORDS if word not in payload]
     if not unsaid:
         return payload
-    engagement = context.root("engagement")
-    return {**payload, **{word: engagement.get(word, False) for word in unsaid}}
-
-
-def _engagement_root(context: Context) -> Json:
-    contact = context.subject.id if context.subject.type == "contact" else ""
-    return context.facts.engagement(contact, context.campaign_id)
+    return {**payload, **{word: context.engagement.get(word, False) for word in unsaid}}
 
 
 def _subject_contact(context: Context) -> Json:
@@ -220,7 +221,7 @@ _BUILDERS: Final[Mapping[str, Callable[[Context], Json]]] = {
     "campaign": lambda c: c.facts.campaign(c.campaign_id) if c.campaign_id else {},
     "release": lambda c: c.facts.release(c.release_id) if c.release_id else {},
     "user": lambda c: c.facts.user(c.flow_user_id) if c.flow_user_id else {},
-    "engagement": _engagement_root,
+    "engagement": lambda c: c.engagement,
     "now": lambda c: rfc3339(c.now_ms),
     **{name: _event_context(name) for name in _EVENT_CONTEXTS},
 }  # fmt: skip

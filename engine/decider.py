@@ -22,7 +22,18 @@ from engine.plan import Plan
 from engine.run import Run
 from engine.seen import Page, Seen, mark_of
 from engine.systems import BY_EVENT_TYPE
-from engine.types import EndReason, ExecutionId, ExecutionStatus, FlowId, Json, NodeId, Origin, Scope, StepError, Subject
+from engine.types import (
+    EndReason,
+    ExecutionId,
+    ExecutionStatus,
+    FlowId,
+    Json,
+    NodeId,
+    Origin,
+    Scope,
+    StepError,
+    Subject,
+)
 
 SUBJECTS: Final = "subjects"
 ENTRIES: Final = "entries"

@@ -78,9 +78,9 @@ def subject_of(payload: Mapping[str, Json], metadata: Mapping[str, Json]) -> Sub
         if field in payload and (found := _subject_id(payload, "payload", field)):
             return Subject(kind, found)
     if "entityId" in payload and (found := _subject_id(payload, "payload", "entityId")):
-        kind = payload.get("entityType")
-        if type(kind) is str and kind:
-            return Subject(kind, found)
+        entity_type = payload.get("entityType")
+        if type(entity_type) is str and entity_type:
+            return Subject(entity_type, found)
     if found := _subject_id(metadata, "metadata", "userId"):
         return Subject("user", found)
     return None
@@ -133,9 +133,7 @@ def read_event(decoded: Json, *, default_id: str, default_timestamp_ms: int) -> 
         payload=payload,
         metadata=metadata,
         subject=subject_of(payload, metadata),
-        scope=scope_of(
-            _subject_id(metadata, "metadata", "userId"), _subject_id(metadata, "metadata", "workspaceId")
-        ),
+        scope=scope_of(_subject_id(metadata, "metadata", "userId"), _subject_id(metadata, "metadata", "workspaceId")),
     )
 
 
@@ -148,9 +146,7 @@ def _timestamp(decoded: Mapping[str, Json], default_ms: int) -> int:
             return parse_rfc3339(value)
         except (ValueError, OverflowError):
             pass
-    raise EventError(
-        f"timestamp must be RFC 3339 like 2026-11-01T10:30:00Z, it is {describe(decoded, 'timestamp')}"
-    )
+    raise EventError(f"timestamp must be RFC 3339 like 2026-11-01T10:30:00Z, it is {describe(decoded, 'timestamp')}")
 
 
 def json_kind(value: Json) -> str:
@@ -158,7 +154,11 @@ def json_kind(value: Json) -> str:
     if value is None:
         return "null"
     names: tuple[tuple[type, str], ...] = (
-        (bool, "a boolean"), (str, "a string"), (int, "a number"), (float, "a number"), (list, "an array"),
+        (bool, "a boolean"),
+        (str, "a string"),
+        (int, "a number"),
+        (float, "a number"),
+        (list, "an array"),
     )
     return next((name for kind, name in names if isinstance(value, kind)), "an object")
 

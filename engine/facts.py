@@ -158,7 +158,8 @@ _FOLDS: Final[Mapping[str, Callable[[Row, Event], None]]] = {
     "release_approaching": _release,
 }
 _FOLDS_CONTACT: Final = frozenset({
-    "email_open", "email_click", "email_reply", "contact_added", "contact_tagged", "contact_untagged", "segment_updated",
+    "email_open", "email_click", "email_reply", "contact_added", "contact_tagged", "contact_untagged",
+    "segment_updated",
 })  # fmt: skip
 _FOLDS_CAMPAIGN: Final = frozenset({
     "campaign_created", "campaign_status_changed", "campaign_metrics_updated", "success_fingerprint_updated",
@@ -187,7 +188,8 @@ class SubjectFacts:
             return None
         own = self._own
         return {
-            **own.get("profile", {}), "id": contact_id, "tags": own.get("tags", []), "segments": own.get("segments", []),
+            **own.get("profile", {}), "id": contact_id,
+            "tags": own.get("tags", []), "segments": own.get("segments", []),
         }  # fmt: skip
 
     def engagement(self, contact_id: str, campaign_id: str | None) -> Mapping[str, Json]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.events import Event
 from engine.flow import Limits
 from engine.run import Run
 from engine.types import CommandId, EndReason, Json, NodeId, Origin, Subject
-from engine.events import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one input did: the execution after it, the commands it made, and the steps that moved, as the feed has them."""
+    """What one input did: the execution after it, its commands, and the steps that moved, as the feed has them."""
 
     run: Run
     commands: tuple[Command, ...]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, assert_never
 
 from pydantic import BaseModel, ValidationError
@@ -27,7 +26,6 @@ from engine.nodes.base import (
     Done,
     Failed,
     Order,
-    TriggerType,
     Wait,
 )
 from engine.outputs import StepOutputs, json_bytes
@@ -204,7 +202,7 @@ class _Wave:
     def _act(self, node: PlanNode, visit: int, record: dict[str, Json], *, woken: bool) -> None:
         run, kind = self.run, node.type
         if not isinstance(kind, ActionType):
-            raise AssertionError(f"{kind.name} is no action")
+            raise TypeError(f"{kind.name} is no action")
         if kind.counts and (error := limits.passed_by_action(run.counts, run.limits, node.id)):
             self._stop_at_limit(node, visit, error, record)
             return
@@ -261,7 +259,9 @@ class _Wave:
         commands = [self._command(node, visit, ordinal, order) for ordinal, order in enumerate(done.orders)]
         for command in commands:
             if (size := json_bytes(command.payload)) > limits.MAX_COMMAND_BYTES:
-                message = f"the command would be {size} bytes, the most is {limits.MAX_COMMAND_BYTES}; shorten its config"
+                message = (
+                    f"the command would be {size} bytes, the most is {limits.MAX_COMMAND_BYTES}; shorten its config"
+                )
                 self._fail(node, visit, record, Failed("command_too_large", message, "payload", size))
                 return
         writes, contacts = limits.uses(done.orders)
@@ -341,7 +341,9 @@ class _Wave:
         self.run.waits[node.id, visit] = WaitState(until_ms, wait.reason, node.rank, record)
         self.moved[node.id, visit] = dict(record)
 
-    def _finish(self, node: PlanNode, visit: int, record: dict[str, Json], port: str, output: Mapping[str, Json]) -> None:
+    def _finish(
+        self, node: PlanNode, visit: int, record: dict[str, Json], port: str, output: Mapping[str, Json]
+    ) -> None:
         record |= {"status": StepStatus.SUCCEEDED, "port": port, "output": output, "finishedAt": self.now}
         self.run.outputs[node.id] = output
         self._close(node, visit, record)

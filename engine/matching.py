@@ -90,7 +90,9 @@ EMPTY: Final = Index(MappingProxyType({}), MappingProxyType({}), MappingProxyTyp
 def triggers(plan: Plan, event: Event) -> bool:
     """Whether an event is what a plan's trigger waits for."""
     kind = plan.trigger.type
-    return isinstance(kind, TriggerType) and kind.name == event.type and kind.matches(static_config(plan.trigger), event)
+    return (
+        isinstance(kind, TriggerType) and kind.name == event.type and kind.matches(static_config(plan.trigger), event)
+    )
 
 
 @dataclass(slots=True)
@@ -178,5 +180,3 @@ def _by_scope(flows: Mapping[FlowId, IndexedFlow]) -> dict[Scope, Mapping[str, C
             for kind in types
         })  # fmt: skip
     return index
-
-

@@ -104,9 +104,7 @@ def compile_plan(version: FlowVersion) -> Plan:
     edges = [edge for edge in version.edges if edge.source_node_id in by_id and edge.target_node_id in by_id]
     order, back = rank_nodes(triggers[0].id, [(edge.source_node_id, edge.target_node_id) for edge in edges])
     rank_of = {node_id: rank for rank, node_id in enumerate(order)}
-    reachable = [
-        (index, edge) for index, edge in enumerate(edges) if edge.source_node_id in rank_of
-    ]
+    reachable = [(index, edge) for index, edge in enumerate(edges) if edge.source_node_id in rank_of]
     nodes = tuple(
         _plan_node(by_id[NodeId(node_id)], rank, reachable, rank_of, back) for rank, node_id in enumerate(order)
     )

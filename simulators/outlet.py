@@ -12,9 +12,8 @@ from aiokafka import AIOKafkaProducer
 from engine.events import subject_of
 from engine.systems import BY_EVENT_TYPE
 from simulators.tally import Tally
+from simulators.topics import RESULTS_TOPIC
 from simulators.values import Json, Publication
-
-RESULTS_TOPIC = "tap.command-results"
 
 
 class Outlet:

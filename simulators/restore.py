@@ -9,20 +9,20 @@ from typing import Any
 import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from simulators.outlet import RESULTS_TOPIC
+from simulators.topics import RESULTS_TOPIC
 from simulators.works import Works
 
 TIMEOUT_SECONDS = 120.0
 
 
 async def restore_works(kafka: Mapping[str, Any], works: Works) -> int:
-    """Fold all answers on the results topic into `works`; return how many there were.
+    """Fold all answers on the results topic into `works`; return how many there were. The topic must exist.
 
     Raises:
         TimeoutError: the end of the topic was not reached within two minutes.
-        RuntimeError: the topic does not exist.
     """
-    consumer = AIOKafkaConsumer(**kafka, auto_offset_reset="earliest", enable_auto_commit=False)
+    # Subscribed without a group: it reads all partitions, and moves nobody's position.
+    consumer = AIOKafkaConsumer(RESULTS_TOPIC, **kafka, auto_offset_reset="earliest", enable_auto_commit=False)
     await consumer.start()
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
@@ -32,12 +32,8 @@ async def restore_works(kafka: Mapping[str, Any], works: Works) -> int:
 
 
 async def _fold(consumer: AIOKafkaConsumer, works: Works) -> int:
-    await consumer.topics()  # a consumer without a group and a subscription asks for no metadata of its own
     numbers = consumer.partitions_for_topic(RESULTS_TOPIC)
-    if not numbers:
-        raise RuntimeError(f"topic {RESULTS_TOPIC} does not exist; create the topics first: mal topics create")
-    partitions = [TopicPartition(RESULTS_TOPIC, number) for number in numbers]
-    consumer.assign(partitions)
+    partitions = [TopicPartition(RESULTS_TOPIC, number) for number in numbers or ()]
     ends = await consumer.end_offsets(partitions)
     await consumer.seek_to_beginning(*partitions)
     folded = 0

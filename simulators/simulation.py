@@ -19,6 +19,7 @@ from simulators.restore import restore_works
 from simulators.station import Station
 from simulators.systems import all_systems
 from simulators.tally import Tally
+from simulators.topics import check_topics
 from simulators.values import Moment
 from simulators.works import Works
 from simulators.world.population import Population
@@ -103,6 +104,7 @@ class Simulation:
         Raises:
             RuntimeError: a topic does not exist.
         """
+        await check_topics(self._kafka)
         await restore_works(self._kafka, self._works)
         await self._outlet.start()
         for station in self._stations:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Any, overload
 from uuid import uuid4
@@ -26,17 +25,13 @@ from store.shapes import (
     to_json,
 )
 from store.statements import statement
+from store.wall_clock import wall_clock_ms
 
 
 class PublishedFlow(Flow):
     """A flow after a publish or archive; `changed` says whether that did anything."""
 
     changed: bool
-
-
-def wall_clock_ms() -> int:
-    """Return milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
 
 
 class FlowStore:

@@ -23,7 +23,7 @@ def node_types() -> Mapping[str, NodeType]:
 
 
 def _in(path: list[str], package: object) -> Iterator[NodeType]:
-    prefix = f"{getattr(package, '__name__')}."
+    prefix = f"{package.__name__}."
     for module in pkgutil.iter_modules(path, prefix):
         if not module.name.rpartition(".")[2].startswith("_"):
             node: NodeType = import_module(module.name).NODE

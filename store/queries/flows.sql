@@ -30,6 +30,9 @@ order by created_at, id;
 -- name: find_anywhere
 select * from automation_flows where deleted_at is null and (id = $1 or name = $1) order by id = $1 desc, created_at, id;
 
+-- name: lock_apply
+select pg_advisory_xact_lock(hashtextextended('automation_apply', 0));
+
 -- name: insert
 insert into automation_flows (id, user_id, workspace_id, name, description, trigger_type, settings)
 values ($1, $2, $3, $4, $5, $6, $7::text::json)

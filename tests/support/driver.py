@@ -101,9 +101,7 @@ class FlowDriver:
         while (due_ms := self.due.next_due_ms()) is not None and due_ms <= until_ms:
             self.now_ms = max(self.now_ms, due_ms)
             timer = self.due.pop()
-            self.decider.timer(
-                timer.execution, timer.node_id, timer.visit, self.flow_table.snapshot(), self.moment
-            )
+            self.decider.timer(timer.execution, timer.node_id, timer.visit, self.flow_table.snapshot(), self.moment)
         self.now_ms = until_ms
 
     @property

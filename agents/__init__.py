@@ -1,0 +1,1 @@
+"""The Faust shell: takes inputs, asks the engine, and commits what it decided. Over `streams` and `store`."""

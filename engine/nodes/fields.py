@@ -1,0 +1,100 @@
+"""Types that configs of several nodes share: ids, paths, texts, numbers and times, each with its own check.
+
+Validators raise ValueError and nothing else, whatever a template was rendered to. Knows no node type.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+
+from engine.context import ROOTS
+from engine.events import opaque_id
+from engine.types import Json
+from engine.wire import parse_rfc3339, rfc3339
+
+MAX_WAIT_SECONDS: Final = 100 * 365.25 * 86_400
+"""A hundred years (product.md section 4, delay)."""
+
+YEAR_SECONDS: Final = 365.25 * 86_400
+"""A longer wait gets a warning at publish (product.md section 1)."""
+
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d))?", re.ASCII)
+
+
+def read_time(value: Json) -> int | None:
+    """Read an RFC 3339 time, or a date as midnight UTC, as milliseconds since the epoch; None where it is neither."""
+    if not isinstance(value, str) or not _TIME.fullmatch(value):
+        return None
+    text = value.upper() if len(value) > len("2026-11-01") else f"{value}T00:00:00Z"
+    try:
+        timestamp_ms = parse_rfc3339(text)
+        rfc3339(timestamp_ms)  # what cannot be written again, such as the year 10000 in UTC, cannot be waited for
+    except (ValueError, OverflowError, OSError):
+        return None
+    return timestamp_ms
+
+
+def names_given(config: type[BaseModel], raw: Json) -> frozenset[str]:
+    """Return the names of a config's fields that a raw config sets to anything but null, before it is validated."""
+    if not isinstance(raw, Mapping):
+        return frozenset()
+    return frozenset(
+        name
+        for name, field in config.model_fields.items()
+        if raw.get(field.alias or name, raw.get(name)) is not None
+    )  # fmt: skip
+
+
+def _id(value: Json) -> Json:
+    return opaque_id(value) or value
+
+
+def _path(value: str) -> str:
+    root, *rest = value.split(".")
+    if root not in ROOTS:
+        raise ValueError(f"{value!r} starts with the unknown root {root!r}; the roots are {', '.join(sorted(ROOTS))}")
+    if not all(rest):
+        raise ValueError(f"{value!r} has an empty part; write a path such as event.contactId")
+    return value
+
+
+def _whole(value: float) -> float:
+    return int(value) if value.is_integer() else value
+
+
+def _time(value: str) -> str:
+    if read_time(value) is None:
+        raise ValueError(f"{value!r} is no time; write it like 2026-11-01T10:30:00Z")
+    return value
+
+
+OpaqueId = Annotated[str, BeforeValidator(_id), Field(min_length=1)]
+"""An id of a TAP system; an integer is read as its decimal text (contract.md section 2)."""
+
+FieldPath = Annotated[str, AfterValidator(_path), Field(json_schema_extra={"format": "field-path"})]
+"""Where to look a value up, such as `event.contactId`."""
+
+Time = Annotated[str, AfterValidator(_time), Field(json_schema_extra={"format": "date-time"})]
+"""An RFC 3339 time, or a date as midnight UTC."""
+
+Text = Annotated[str, Field(min_length=1)]
+"""A text that must say something."""
+
+Number = Annotated[float, Field(allow_inf_nan=False), AfterValidator(_whole)]
+"""A number; whole ones stay whole."""
+
+Seconds = Annotated[Number, Field(ge=0, le=MAX_WAIT_SECONDS)]
+"""A duration in seconds, 0 to 100 years."""
+
+Days = Annotated[Number, Field(ge=0, le=MAX_WAIT_SECONDS / 86_400)]
+"""A duration in days, 0 to 100 years."""
+
+Ids = Annotated[tuple[OpaqueId, ...], Field(strict=False, min_length=1)]
+"""One id or more. (Not strict, so that a JSON array becomes a tuple; its items stay strict.)"""
+
+Texts = Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
+"""One text or more."""
