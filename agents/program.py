@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
-from agents.ports import Output, ShardTable, Unit
+from streams.unit import Output, ShardTable, Unit
 from aiokafka import ConsumerRecord
 from streams.dead_letters import dead_letter
 from streams.events import Poison, decode

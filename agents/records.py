@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Final
 
 import orjson
-from agents.ports import Output
+from streams.unit import Output
 from streams.commands import encode_command
 from streams.feed import fit_record
 from streams.partitioner import partition_for

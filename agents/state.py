@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple, cast
 
 import orjson
-from agents.ports import ShardTable
+from streams.unit import ShardTable
 
 from engine.decider import EXECUTIONS
 from engine.due import Timer
