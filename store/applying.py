@@ -108,13 +108,14 @@ async def _find_or_create(connection: Connection, file: FlowFile) -> tuple[async
         return await fetch_one(connection, statement("flows.insert"), *scope, *fields), True
     if flow_id is None and row["deleted_at"] is None:
         raise InvalidInputError(
-            f"the flow {asked.name!r} would get the id {derived}, which is that of {row['name']!r} (once of this name); "
-            f"give flow.id: that one to rename it back, or another for a new flow"
+            f"the flow {asked.name!r} would get the id {derived}, which is that of {row['name']!r} (once of this "
+            f"name); give flow.id: that one to rename it back, or another for a new flow"
         )
     if (row["user_id"], row["workspace_id"]) != (asked.user_id, asked.workspace_id):
         raise InvalidInputError(
             f"flow {row['id']} belongs to user {row['user_id']!r}, workspace {row['workspace_id']!r}, not to user "
-            f"{asked.user_id!r}, workspace {asked.workspace_id!r}; a flow stays where it is: leave out flow.id to make another"
+            f"{asked.user_id!r}, workspace {asked.workspace_id!r}; a flow stays where it is: leave out flow.id to make "
+            "another"
         )
     return row, False
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
 import asyncpg
 
 from store.errors import MigrationError
+from store.pool import Connection
 from store.statements import statement
 
 
@@ -45,6 +46,20 @@ async def migrate(dsn: str) -> list[str]:
         await connection.close()
 
 
+async def pending(connection: Connection) -> list[str]:
+    """Return the names of the migrations that are not applied yet; changes nothing.
+
+    Raises:
+        MigrationError: see `migrate`.
+    """
+    known = list(migrations())
+    if not await connection.fetchval(statement("migrations.has_table")):
+        return [migration.name for migration in known]
+    applied = {row["number"]: row for row in await connection.fetch(statement("migrations.applied"))}
+    _check_known(known, applied)
+    return [migration.name for migration in known if migration.number not in applied]
+
+
 def migrations() -> Iterator[Migration]:
     """Yield the migrations of this release, in order."""
     folder = files("store") / "migrations"
@@ -56,13 +71,10 @@ def migrations() -> Iterator[Migration]:
 
 async def _apply(connection: asyncpg.Connection[asyncpg.Record], known: list[Migration]) -> list[str]:
     applied = {row["number"]: row for row in await connection.fetch(statement("migrations.applied"))}
-    if ahead := applied.keys() - {migration.number for migration in known}:
-        name = applied[max(ahead)]["name"]
-        raise MigrationError(f"the database has migration {name}, which this release does not know; run a newer one")
+    _check_known(known, applied)
     done: list[str] = []
     for migration in known:
-        if row := applied.get(migration.number):
-            _check(migration, row)
+        if migration.number in applied:
             continue
         async with connection.transaction():
             await connection.execute(migration.sql)
@@ -72,9 +84,14 @@ async def _apply(connection: asyncpg.Connection[asyncpg.Record], known: list[Mig
     return done
 
 
-def _check(migration: Migration, row: asyncpg.Record) -> None:
-    if row["checksum"] != migration.checksum:
-        raise MigrationError(
-            f"migration {migration.name} was changed after it was applied on {row['applied_at']:%Y-%m-%d}: "
-            "put the file back as it was, and make the change in a new one"
-        )
+def _check_known(known: Sequence[Migration], applied: Mapping[int, asyncpg.Record]) -> None:
+    by_number = {migration.number: migration for migration in known}
+    if ahead := applied.keys() - by_number.keys():
+        name = applied[max(ahead)]["name"]
+        raise MigrationError(f"the database has migration {name}, which this release does not know; run a newer one")
+    for number, row in applied.items():
+        if row["checksum"] != by_number[number].checksum:
+            raise MigrationError(
+                f"migration {row['name']} was changed after it was applied on {row['applied_at']:%Y-%m-%d}: "
+                "put the file back as it was, and make the change in a new one"
+            )

@@ -9,6 +9,9 @@ create table if not exists automation_migrations (
     applied_at timestamptz not null default now()
 );
 
+-- name: has_table
+select to_regclass('automation_migrations') is not null;
+
 -- name: applied
 select number, name, checksum, applied_at from automation_migrations order by number;
 

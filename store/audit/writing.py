@@ -1,0 +1,147 @@
+"""Write a batch of one partition: its rows and the position, in one transaction, each record once.
+
+The position is what makes it once: its row is locked first, and what lies before it is cut off the batch. So a batch
+may come again, cut otherwise, or from a second writer that took the partition for its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import asyncpg
+
+from store.audit.answer_rows import AnswerRows
+from store.audit.feed_rows import FeedRows
+from store.audit.log_batch import LogBatch
+from store.audit.months import Month, Months
+from store.audit.tables import Row, Table
+from store.errors import StoreError
+from store.pool import Connection, Pool
+from store.statements import statement
+
+UNSTORABLE: Final = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+    OverflowError,
+    TypeError,
+    ValueError,
+)
+"""What comes of a record that passed for ours and cannot be stored: from Postgres, or from the encoding on the way."""
+
+
+class PositionGapError(StoreError):
+    """A batch begins behind the position: what lies between was never written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What became of a batch: where the partition is now, how many records were written, and which were not ours."""
+
+    next_offset: int
+    records: int = 0
+    foreign: Mapping[int, str] = field(default_factory=dict)
+
+    def __add__(self, later: Written) -> Written:
+        return Written(later.next_offset, self.records + later.records, {**self.foreign, **later.foreign})
+
+
+class Rows(Protocol):
+    """The rows of a batch, by table."""
+
+    foreign: dict[int, str]
+
+    def months(self) -> Iterable[tuple[Table, Month]]:
+        """Yield the partitions they belong to."""
+
+    def new(self) -> Iterator[tuple[Table, list[Row]]]:
+        """Yield the rows that are not there yet."""
+
+    def moved(self) -> Iterator[tuple[Table, list[Row]]]:
+        """Yield the rows that may be there already."""
+
+
+class AuditWriter:
+    """Writes batches of `mal.executions` and of `tap.command-results`.
+
+    Args:
+        pool: from `store.pool.create_pool`: jsonb goes as bytes.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._months = Months(pool)
+
+    async def write_feed(self, batch: LogBatch) -> Written:
+        """Write a batch of the execution feed.
+
+        Raises:
+            PositionGapError: it begins behind the position; nothing is written.
+            OSError, asyncpg.PostgresError, asyncpg.InterfaceError: Postgres is away, or refuses; nothing is written.
+        """
+        return await self._write(batch, FeedRows.read)
+
+    async def write_answers(self, batch: LogBatch) -> Written:
+        """Write a batch of answers to commands; raises as `write_feed`."""
+        return await self._write(batch, AnswerRows.read)
+
+    async def _write(self, batch: LogBatch, read: Callable[[LogBatch], Rows]) -> Written:
+        try:
+            return await self._write_whole(batch, read)
+        except UNSTORABLE as error:
+            if len(batch.records) > 1:
+                first, second = batch.halves()
+                return await self._write(first, read) + await self._write(second, read)
+            if not batch.records:
+                raise
+            # Nothing may stop the audit: the one record that cannot be stored is named and passed.
+            without = LogBatch(batch.topic, batch.partition, batch.from_offset, batch.next_offset, ())
+            passed = await self._write_whole(without, read)
+            return Written(passed.next_offset, 0, {batch.records[0].offset: f"it cannot be stored: {error}"})
+
+    async def _write_whole(self, batch: LogBatch, read: Callable[[LogBatch], Rows]) -> Written:
+        rows = read(batch)
+        await self._months.ensure(rows.months())
+        place = batch.topic, batch.partition
+        async with self._pool.acquire() as connection, connection.transaction():
+            stored = await connection.fetchval(statement("audit.lock_position"), *place, batch.from_offset)
+            if stored < batch.from_offset:
+                raise PositionGapError(
+                    f"{batch.topic}:{batch.partition} is written up to {stored}, the batch begins at "
+                    f"{batch.from_offset}; read on from {stored}"
+                )
+            if stored >= batch.next_offset:
+                return Written(stored)
+            if stored > batch.from_offset:
+                batch = batch.since(stored)
+                rows = read(batch)
+            await _put(connection, rows)
+            await connection.execute(statement("audit.move_position"), *place, batch.next_offset)
+        return Written(batch.next_offset, len(batch.records) - len(rows.foreign), rows.foreign)
+
+
+async def _put(connection: Connection, rows: Rows) -> None:
+    by_table = {table: moved for table, moved in rows.moved() if moved}
+    for table, new in rows.new():
+        if new and not await _copied(connection, table, new):
+            by_table[table] = [*by_table.get(table, []), *new]
+    for table, moved in by_table.items():
+        await connection.execute(statement(f"audit.stage_{table.name}"))
+        await _copy(connection, table.stage, table, moved)
+        await connection.execute(statement(f"audit.merge_{table.name}"))
+
+
+async def _copied(connection: Connection, table: Table, rows: Sequence[Row]) -> bool:
+    """Copy rows straight in; say False, with nothing done, where one of them is there already."""
+    try:
+        async with connection.transaction():
+            await _copy(connection, table.relation, table, rows)
+    except asyncpg.UniqueViolationError:
+        return False
+    return True
+
+
+async def _copy(connection: Connection, relation: str, table: Table, rows: Sequence[Row]) -> None:
+    await connection.copy_records_to_table(relation, records=rows, columns=table.columns)

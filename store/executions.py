@@ -1,0 +1,144 @@
+"""Executions as the audit has written them, in the shape of contract.md section 4."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from store.pool import Pool
+from store.shapes import from_json, rfc3339_of
+from store.statements import statement
+
+
+async def list_executions(
+    pool: Pool,
+    *,
+    flow_id: str | None = None,
+    subject_id: str | None = None,
+    status: str | None = None,
+    since: datetime | None = None,
+    limit: int = 50,
+) -> list[dict[str, Any]]:
+    """Return executions, newest first, without their steps.
+
+    Args:
+        pool: of connections.
+        flow_id: only those of this flow.
+        subject_id: only those about this contact, campaign, …
+        status: only those that stand so.
+        since: only those started then or later.
+        limit: at most so many.
+    """
+    rows = await pool.fetch(statement("executions.list"), flow_id, subject_id, status, since, limit)
+    return [_head(row) for row in rows]
+
+
+async def show(pool: Pool, execution_id: str) -> dict[str, Any] | None:
+    """Return an execution with all its steps in the order of its story, each with the `answers` to its commands.
+
+    Where entry rules held it back, there is a decision instead, in the shape of the feed; None where there is neither.
+    """
+    row = await pool.fetchrow(statement("executions.get"), execution_id)
+    if row is None:
+        held_back = await pool.fetchrow(statement("executions.decision"), execution_id)
+        return None if held_back is None else _decision(held_back)
+    steps = await pool.fetch(statement("executions.steps"), row["id"], row["started_at"])
+    answers = await _answers(pool, (command_id for step in steps for command_id in step["command_ids"]))
+    return {
+        **_head(row),
+        "path": from_json(row["path"]),
+        "steps": [
+            _step(step, [answer for command_id in step["command_ids"] for answer in answers[command_id]])
+            for step in steps
+        ],
+    }
+
+
+async def node_names(pool: Pool, flow_id: str, version: int) -> dict[str, str]:
+    """Return how the author of a version calls its nodes, by node id; nodes without a ref are left out."""
+    definition = from_json(await pool.fetchval(statement("versions.definition"), flow_id, version))
+    nodes = definition["nodes"] if definition else ()
+    return {node["id"]: node["ref"] for node in nodes if node.get("ref")}
+
+
+async def _answers(pool: Pool, command_ids: Iterable[str]) -> defaultdict[str, list[dict[str, Any]]]:
+    answers: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in await pool.fetch(statement("executions.answers"), list(command_ids)):
+        answers[row["command_id"]].append({
+            "commandId": row["command_id"],
+            "attempt": row["attempt"],
+            "status": row["status"],
+            "retryable": row["retryable"],
+            "error": from_json(row["error"]),
+            "output": from_json(row["output"]),
+            "finishedAt": rfc3339_of(row["finished_at"]),
+        })  # fmt: skip
+    return answers
+
+
+def _head(row: asyncpg.Record) -> dict[str, Any]:
+    return {
+        "executionId": row["id"],
+        "seq": row["seq"],
+        "flowId": row["flow_id"],
+        "flowVersion": row["flow_version"],
+        "userId": row["user_id"],
+        "workspaceId": row["workspace_id"],
+        "subject": {"type": row["subject_type"], "id": row["subject_id"]},
+        "origin": row["origin"],
+        "status": row["status"],
+        "endReason": row["end_reason"],
+        "trigger": from_json(row["trigger"]),
+        "input": from_json(row["input"]),
+        "startedAt": rfc3339_of(row["started_at"]),
+        "finishedAt": rfc3339_of(row["finished_at"]),
+        "error": from_json(row["error"]),
+        "waiting": from_json(row["waiting"]),
+        "progress": from_json(row["progress"]),
+        **(from_json(row["extra"]) or {}),
+    }
+
+
+def _step(row: asyncpg.Record, answers: list[dict[str, Any]]) -> dict[str, Any]:
+    reason = {} if row["reason"] is None else {"reason": row["reason"]}
+    return {
+        "nodeId": row["node_id"],
+        "visit": row["visit"],
+        "try": row["try"],
+        "type": row["type"],
+        "subtype": row["subtype"],
+        "status": row["status"],
+        "port": row["port"],
+        **reason,
+        "input": from_json(row["input"]),
+        "output": from_json(row["output"]),
+        "error": from_json(row["error"]),
+        "commandIds": row["command_ids"],
+        "startedAt": rfc3339_of(row["started_at"]),
+        "finishedAt": rfc3339_of(row["finished_at"]),
+        **(from_json(row["extra"]) or {}),
+        "answers": answers,
+    }
+
+
+def _decision(row: asyncpg.Record) -> dict[str, Any]:
+    subject = None if row["subject_type"] is None else {"type": row["subject_type"], "id": row["subject_id"]}
+    return {
+        "decision": row["decision"],
+        "flowId": row["flow_id"],
+        "userId": row["user_id"],
+        "workspaceId": row["workspace_id"],
+        "subject": subject,
+        "eventId": row["event_id"],
+        "reason": row["reason"],
+        "at": rfc3339_of(row["at"]),
+        "type": row["event_type"],
+        "source": row["event_source"],
+        "input": from_json(row["input"]),
+        "executionId": row["execution_id"],
+        **(from_json(row["extra"]) or {}),
+    }
