@@ -9,14 +9,9 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-import orjson
-
 from engine.events import EventError, json_kind, read_event
 from engine.systems import BY_EVENT_TYPE
-
-MAX_BYTES = 1024 * 1024
-MAX_NESTING = 64
-"""Both of contract.md section 2: what is beyond them is dead-lettered."""
+from streams.codecs import parse_json
 
 
 class BadLinesError(ValueError):
@@ -44,14 +39,7 @@ def read_lines(content: bytes) -> list[dict[str, Any]]:
 
 
 def _read(line: bytes) -> dict[str, Any]:
-    if len(line) > MAX_BYTES:
-        raise ValueError(f"is {len(line)} bytes long; an event has {MAX_BYTES} at most")
-    try:
-        decoded = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise ValueError(f"is no JSON: {error}") from error
-    if _nesting(line) > MAX_NESTING:
-        raise ValueError(f"is nested deeper than {MAX_NESTING}")
+    decoded = parse_json(line)
     if type(decoded) is not dict:
         raise EventError(f"a domain event is a JSON object, this is {json_kind(decoded)}")
     if decoded.get("id") is None:
@@ -60,23 +48,3 @@ def _read(line: bytes) -> dict[str, Any]:
     if event.type not in BY_EVENT_TYPE:
         raise ValueError(f"no topic takes the type {event.type!r}; known are {', '.join(sorted(BY_EVENT_TYPE))}")
     return decoded
-
-
-def _nesting(line: bytes) -> int:
-    """Return how deep the brackets of a valid JSON text nest, not counting those inside strings."""
-    deepest = depth = 0
-    inside = escaped = False
-    if line.count(b"[") + line.count(b"{") <= MAX_NESTING:
-        return 0
-    for byte in line:
-        if inside:
-            inside = escaped or byte != 0x22
-            escaped = not escaped and byte == 0x5C
-        elif byte == 0x22:
-            inside = True
-        elif byte in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif byte in b"]}":
-            depth -= 1
-    return deepest

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 from collections.abc import Callable
-from pathlib import Path
-
-from streams.settings import Settings
 
 from simulators.simulation import Script, Simulation
 from simulators.tally import Tally
 from simulators.world.population import DEFAULT_OWNERS, Population
+from streams.readiness import READY_VARIABLE, say_ready
+from streams.settings import Settings
 
-READY_VARIABLE = "MAL_READY_FILE"
 REPORT_SECONDS = 2.0
 QUIET_SECONDS = 5.0
 """After the last event of the world: so long without a command or a due event, and the run is over."""
@@ -61,7 +58,7 @@ async def run(
         loop.add_signal_handler(number, stop.set)
     try:
         await simulation.start()
-        _say_ready(os.environ.get(READY_VARIABLE))
+        say_ready(os.environ.get(READY_VARIABLE))
         await _until_over(simulation, stop, report)
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -86,13 +83,3 @@ async def _until_over(simulation: Simulation, stop: asyncio.Event, report: Calla
         for task in (play, stopped):
             task.cancel()
         await asyncio.gather(play, stopped, return_exceptions=True)
-
-
-def _say_ready(path: str | None) -> None:
-    if not path:
-        return
-    ready = Path(path)
-    ready.parent.mkdir(parents=True, exist_ok=True)
-    fresh = ready.with_suffix(f"{ready.suffix}.new")
-    fresh.write_text(json.dumps({"ready": True}), encoding="utf-8")
-    fresh.replace(ready)

@@ -1,0 +1,138 @@
+"""The shapes on the execution feed (contract.md section 4) as models: for descriptions, and for whoever reads it.
+
+The engine builds the records; nothing on the way of an event uses these.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from engine.types import ExecutionStatus, Origin, StepStatus
+from engine.wire import Wire
+
+
+class FeedSubject(Wire):
+    """Who or what an execution is about."""
+
+    type: str
+    id: str
+
+
+class FeedTrigger(Wire):
+    """The event that started an execution."""
+
+    event_id: str
+    type: str
+    source: str
+    timestamp: str
+    caused_by: Any = None
+    depth: int = 0
+
+
+class FeedInput(Wire):
+    """Where the record lies that moved an execution."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class FeedError(Wire):
+    """What went wrong."""
+
+    code: str
+    message: str
+    node_id: str | None = None
+    field: str | None = None
+    value: Any = None
+
+
+class FeedStep(Wire):
+    """A step that moved. An `input` or `output` beyond 4 KiB is cut and marked `truncated`, and so is the step."""
+
+    node_id: str
+    visit: int
+    try_: int = Field(alias="try")
+    type: str
+    subtype: str
+    status: StepStatus
+    port: str | None = None
+    input: Any = None
+    output: Any = None
+    error: FeedError | None = None
+    command_ids: tuple[str, ...] = ()
+    started_at: str | None = None
+    finished_at: str | None = None
+    truncated: bool = False
+
+
+class FeedWait(Wire):
+    """What an execution waits for."""
+
+    node_id: str
+    visit: int
+    until: str
+    for_: str = Field(alias="for")
+
+
+class FeedPathStep(Wire):
+    """One step of the whole way, on the record that ends an execution."""
+
+    node_id: str
+    visit: int
+    status: StepStatus
+    port: str | None = None
+
+
+class Progress(Wire):
+    """How far an execution is."""
+
+    completed_steps: int
+    total_steps: int
+    current_status: ExecutionStatus
+
+
+class ExecutionRecord(Wire):
+    """An execution moved. `seq` counts from 1 for each execution."""
+
+    execution_id: str
+    seq: int = Field(ge=1)
+    flow_id: str
+    flow_version: int
+    user_id: str | None
+    workspace_id: str | None
+    subject: FeedSubject
+    origin: Origin
+    status: ExecutionStatus
+    end_reason: str | None
+    trigger: FeedTrigger
+    input: FeedInput | None = None
+    time_scale: float = 1.0
+    started_at: str
+    finished_at: str | None
+    error: FeedError | None
+    steps: tuple[FeedStep, ...]
+    waiting: tuple[FeedWait, ...]
+    progress: Progress
+    path: tuple[FeedPathStep, ...] | None = None
+    truncated: bool = False
+
+
+class DecisionRecord(Wire):
+    """Something was held back, and why. `flowId` is null where no flow was reached."""
+
+    decision: Literal["suppressed", "held"]
+    flow_id: str | None
+    user_id: str | None
+    workspace_id: str | None
+    subject: FeedSubject | None
+    event_id: str
+    reason: str
+    at: str
+    type: str
+    source: str
+    input: FeedInput
+    execution_id: str | None = None
+    truncated: bool = False

@@ -1,0 +1,180 @@
+"""The settings of every process: environment variables with the prefix `MAL_` (contract.md section 9).
+
+Reads the environment and checks values; connects to nothing. A setting that is not built yet is refused by name.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final, Literal
+from urllib.parse import urlsplit
+
+from aiokafka.helpers import create_ssl_context
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+MASK: Final = "********"
+_NOT_YET: Final = ("OAUTHBEARER", "GSSAPI")
+_MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+
+
+class Settings(BaseSettings):
+    """What the environment says. Each field is `MAL_` and its name in capitals; an empty variable is not set."""
+
+    # A secret must never come back in the message of an error.
+    model_config = SettingsConfigDict(
+        env_prefix="MAL_", env_ignore_empty=True, extra="ignore", frozen=True, validate_default=True
+    )
+
+    kafka_bootstrap_servers: str | None = None
+    kafka_sasl_mechanism: str | None = None
+    kafka_sasl_username: str | None = None
+    kafka_sasl_password: SecretStr | None = None
+    kafka_ssl_cafile: Path | None = None
+    kafka_ssl_certfile: Path | None = None
+    kafka_ssl_keyfile: Path | None = None
+    kafka_ssl_password: SecretStr | None = None
+    # After what it is checked against: a validator sees the fields before its own.
+    kafka_security_protocol: SecurityProtocol = "PLAINTEXT"
+    kafka_partitions: int = Field(default=8, ge=1, le=10_000)
+    postgres_dsn: SecretStr | None = None
+    state_store: Literal["memory", "rocksdb"] = "memory"
+    processing: Literal["exactly_once", "at_least_once"] = "exactly_once"
+    facts: Literal["needed", "all"] = "needed"
+    data_dir: Path = Path(".mal")
+    api_host: str = "127.0.0.1"
+    api_port: int = Field(default=8080, ge=0, le=65_535)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    env: Literal["development", "production"] = "development"
+    time_scale: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+
+    @field_validator("kafka_sasl_mechanism")
+    @classmethod
+    def _known_mechanism(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        mechanism = value.upper()
+        if mechanism in _NOT_YET:
+            raise ValueError(f"{mechanism} is not supported yet; use one of {', '.join(_MECHANISMS)}")
+        if mechanism not in _MECHANISMS:
+            raise ValueError(f"is no mechanism; use one of {', '.join(_MECHANISMS)}")
+        return mechanism
+
+    @field_validator("kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile")
+    @classmethod
+    def _existing_file(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError("there is no such file")
+        return value
+
+    @field_validator("kafka_security_protocol", mode="before")
+    @classmethod
+    def _upper_protocol(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("kafka_security_protocol")
+    @classmethod
+    def _complete_security(cls, value: SecurityProtocol, info: ValidationInfo) -> SecurityProtocol:
+        sasl = ("kafka_sasl_mechanism", "kafka_sasl_username", "kafka_sasl_password")
+        tls = ("kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile", "kafka_ssl_password")
+        if value.startswith("SASL"):
+            missing = [_variable(name) for name in sasl if name in info.data and info.data[name] is None]
+            if missing:
+                raise ValueError(f"it needs {', '.join(missing)}, which is not set")
+        else:
+            _refuse_unused(sasl, info, "SASL_SSL or SASL_PLAINTEXT")
+        if not value.endswith("SSL"):
+            _refuse_unused(tls, info, "SSL or SASL_SSL")
+        elif info.data.get("kafka_ssl_keyfile") and not info.data.get("kafka_ssl_certfile"):
+            raise ValueError("MAL_KAFKA_SSL_KEYFILE is set, but not MAL_KAFKA_SSL_CERTFILE; set both, or neither")
+        return value
+
+    @field_validator("state_store")
+    @classmethod
+    def _built_store(cls, value: str) -> str:
+        if value == "rocksdb":
+            raise ValueError("rocksdb is not supported yet; use memory")
+        return value
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper_level(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("time_scale")
+    @classmethod
+    def _real_time_in_production(cls, value: float, info: ValidationInfo) -> float:
+        if value != 1 and info.data.get("env") == "production":
+            raise ValueError("time runs as it does in production; unset it, or set MAL_ENV=development")
+        return value
+
+    def kafka_client(self) -> dict[str, Any]:
+        """Return the arguments of any aiokafka client: where Kafka is, and how to be let in.
+
+        Raises:
+            ValueError: nobody says where Kafka is.
+            OSError: a certificate or key cannot be read (`ssl.SSLError` is one).
+        """
+        if not self.kafka_bootstrap_servers:
+            raise ValueError("no Kafka is known; set MAL_KAFKA_BOOTSTRAP_SERVERS")
+        client: dict[str, Any] = {
+            "bootstrap_servers": self.kafka_bootstrap_servers,
+            "security_protocol": self.kafka_security_protocol,
+        }
+        if self.kafka_security_protocol.startswith("SASL"):
+            client["sasl_mechanism"] = self.kafka_sasl_mechanism
+            client["sasl_plain_username"] = self.kafka_sasl_username
+            client["sasl_plain_password"] = _revealed(self.kafka_sasl_password)
+        if self.kafka_security_protocol.endswith("SSL"):
+            client["ssl_context"] = create_ssl_context(
+                cafile=_text(self.kafka_ssl_cafile),
+                certfile=_text(self.kafka_ssl_certfile),
+                keyfile=_text(self.kafka_ssl_keyfile),
+                password=_revealed(self.kafka_ssl_password),
+            )
+        return client
+
+    def masked(self) -> dict[str, str]:
+        """Return every setting by its variable, as text without secrets; what is not set is empty."""
+        shown: dict[str, str] = {}
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if name == "postgres_dsn" and value is not None:
+                shown[_variable(name)] = _without_password(value.get_secret_value())
+            elif isinstance(value, SecretStr):
+                shown[_variable(name)] = MASK
+            else:
+                shown[_variable(name)] = "" if value is None else str(value)
+        return shown
+
+
+def _variable(name: str) -> str:
+    return f"MAL_{name.upper()}"
+
+
+def _refuse_unused(names: tuple[str, ...], info: ValidationInfo, needed: str) -> None:
+    unused = [_variable(name) for name in names if info.data.get(name) is not None]
+    if unused:
+        raise ValueError(f"{', '.join(unused)} would have no effect; set it to {needed}, or unset them")
+
+
+def _revealed(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _without_password(dsn: str) -> str:
+    """Return a libpq URI without what may be secret: the password, and the query, which may hold one as well."""
+    try:
+        parts = urlsplit(dsn)
+        host = f"{parts.hostname or ''}:{parts.port or 5432}"
+    except ValueError:
+        return MASK
+    if parts.scheme not in {"postgres", "postgresql"}:
+        return MASK
+    user = f"{parts.username}:{MASK}@" if parts.password else f"{parts.username}@" if parts.username else ""
+    return f"{parts.scheme}://{user}{host}{parts.path}"
