@@ -11,14 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
-from streams.unit import Output, ShardTable, Unit
 from aiokafka import ConsumerRecord
-from streams.dead_letters import dead_letter
-from streams.events import Poison, decode
-from streams.feed import check_result
-from streams.partitioner import partition_for
-from streams.topics import COMMAND_RESULTS, TRIGGERS
-from streams.triggers import read_trigger, rekey_record
 
 from agents.records import ShardRecords
 from agents.state import ShardState
@@ -27,6 +20,13 @@ from engine.due import ARCHIVE_RANK, DueIndex, archive_timer
 from engine.events import Event
 from engine.inputs import Moment
 from engine.matching import Index, IndexedFlow
+from streams.dead_letters import dead_letter
+from streams.events import Poison, decode
+from streams.feed import check_result
+from streams.partitioner import partition_for
+from streams.topics import COMMAND_RESULTS, TRIGGERS
+from streams.triggers import read_trigger, rekey_record
+from streams.unit import Output, ShardTable, Unit
 
 MAX_HOME_SUBJECTS: Final = 1_000_000
 """How many subjects a shard remembers to be at home; beyond it forgets, and checks again."""

@@ -8,12 +8,6 @@ from __future__ import annotations
 from typing import Final
 
 import orjson
-from streams.unit import Output
-from streams.commands import encode_command
-from streams.feed import fit_record
-from streams.partitioner import partition_for
-from streams.topics import ENTITIES, EXECUTIONS, TRIGGERS
-from streams.triggers import fact_record
 
 from engine.due import DueIndex, Timer, archive_timer
 from engine.events import Event
@@ -22,6 +16,12 @@ from engine.run import Run
 from engine.systems import BY_COMMAND_TYPE
 from engine.types import FlowId, Json, Subject
 from engine.wire import rfc3339
+from streams.commands import encode_command
+from streams.feed import fit_record
+from streams.partitioner import partition_for
+from streams.topics import ENTITIES, EXECUTIONS, TRIGGERS
+from streams.triggers import fact_record
+from streams.unit import Output
 
 _JSON: Final = (("content-type", b"application/json"),)
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple, cast
 
 import orjson
-from streams.unit import ShardTable
 
 from engine.decider import EXECUTIONS
 from engine.due import Timer
 from engine.types import ExecutionId, FlowId
+from streams.unit import ShardTable
 
 _HEADER_END: Final = b"\n"
 

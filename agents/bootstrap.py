@@ -1,0 +1,110 @@
+"""Runs a worker: reads what every worker knows, joins the group, works until a signal, and lets go in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from functools import partial
+
+import uvloop
+
+from agents.app import APP_ID, build_app
+from agents.logs import configure_logging
+from agents.program import FlowProgram
+from agents.shards import Shards
+from agents.watchdog import watch
+from agents.worldview import BroadcastEntities, PublishedFlows
+from streams.admin import TopicsError, check_topics
+from streams.batching.restore import restore_parts
+from streams.batching.writers import IdempotentWriter, TransactionalWriter, UnitWriter
+from streams.compacted import CompactedReader
+from streams.readiness import READY_VARIABLE, say_ready
+from streams.settings import Settings
+from streams.topics import ENTITIES, FLOWS, INPUT_TOPICS
+
+FAILED = 70
+"""The exit code of a worker that gave up (EX_SOFTWARE)."""
+STOP_SECONDS = 9.0
+"""Letting go takes no longer; then the process ends, and the next owner of its shards aborts what it left open."""
+
+log = logging.getLogger(__name__)
+
+
+def run_worker(settings: Settings) -> None:
+    """Run a worker until SIGTERM or SIGINT.
+
+    Raises:
+        SystemExit: it cannot start (1), or gave up (70).
+    """
+    configure_logging(settings.log_level)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            runner.run(_run(settings))
+        except TopicsError as error:
+            sys.stderr.write(f"mal worker: {error}\n")
+            raise SystemExit(1) from error
+
+
+async def _run(settings: Settings) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    partitions = await check_topics(settings)
+    kafka = settings.kafka_client()
+    flows, entities = PublishedFlows(), BroadcastEntities()
+    readers = [CompactedReader(kafka, FLOWS, flows.apply), CompactedReader(kafka, ENTITIES, entities.apply)]
+    await asyncio.gather(*(reader.start() for reader in readers))
+    writer: UnitWriter = (
+        TransactionalWriter(kafka, APP_ID) if settings.processing == "exactly_once" else IdempotentWriter(kafka)
+    )
+    shards = Shards(
+        topics=INPUT_TOPICS,
+        writer=writer,
+        restore=partial(restore_parts, kafka),
+        new_program=lambda number: FlowProgram(
+            number, partitions, flows, entities, _wall_ms,
+            time_scale=settings.time_scale, all_facts=settings.facts == "all",
+        ),
+        wall_ms=_wall_ms,
+        end=_end,
+    )  # fmt: skip
+    app = build_app(settings, shards, partitions)
+    watching = asyncio.create_task(watch(app, shards, readers))
+    try:
+        await app.start()
+        await _until(stopping, shards.ready)
+        if not stopping.is_set():
+            say_ready(os.environ.get(READY_VARIABLE))
+            log.info("the worker is ready")
+        await stopping.wait()
+    finally:
+        # Whatever hangs below, the process ends in time.
+        loop.call_later(STOP_SECONDS, _end, f"could not let go within {STOP_SECONDS:g} s")
+        watching.cancel()
+        await app.stop()
+        await writer.close()
+        await asyncio.gather(*(reader.stop() for reader in readers))
+        log.info("the worker has stopped")
+
+
+async def _until(stopping: asyncio.Event, ready: asyncio.Event) -> None:
+    waits = [asyncio.create_task(event.wait()) for event in (stopping, ready)]
+    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _end(reason: str) -> None:
+    """End the process at once: nothing that is in memory may be written any more."""
+    sys.stderr.write(f"mal worker: gives up: {reason}\n")
+    sys.stderr.flush()
+    os._exit(FAILED)

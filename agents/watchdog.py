@@ -1,0 +1,34 @@
+"""Ends a worker that can no longer work: one that is stuck must not look alive."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from agents.shards import Shards
+from streams.batching.app import BatchApp
+from streams.compacted import CompactedReader
+
+LOOK_SECONDS: Final = 2.0
+UNASSIGNED_SECONDS: Final = 180.0
+"""The longest a rebalance may take, the restoring of tables included."""
+
+
+async def watch(app: BatchApp, shards: Shards, readers: Sequence[CompactedReader]) -> None:
+    """Look now and then whether everything that must run does; end the process where it does not."""
+    ready_at = time.monotonic()
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        if shards.ready.is_set():
+            ready_at = time.monotonic()
+        elif time.monotonic() - ready_at > UNASSIGNED_SECONDS:
+            shards.fail(f"no assignment for {UNASSIGNED_SECONDS:g} s")
+        if app.crashed:
+            shards.fail("Faust has crashed", app.crash_reason)
+        if app.started and app.consumer_has_ended():
+            shards.fail("the consumer's coordination has ended")
+        for reader in readers:
+            if error := reader.failure():
+                shards.fail("a compacted topic cannot be read any further", error)

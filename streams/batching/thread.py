@@ -1,0 +1,129 @@
+"""The thread that owns the aiokafka consumer: polls whole batches, and seeks.
+
+Two rules make a rebalance exact. Draining what was fetched, telling positions and seeking never interleave: each runs
+without an await in this thread, and what was drained carries the epoch of the last seek. And nothing is drained unless
+the gate stands open at that epoch; it is opened only after a seek, so whatever is dropped will be read again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+from faust.types import TP
+
+from streams.batching.host import Record
+
+FETCH_MAX_WAIT_MS = 50
+MAX_PARTITION_FETCH_BYTES = 2 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What one poll gave: records by partition, and which partitions were read to their end after it."""
+
+    epoch: int
+    records: Mapping[TP, Sequence[Record]]
+    at_end: Mapping[TP, bool]
+
+
+class BatchConsumerThread(AIOKafkaConsumerThread):
+    """aiokafka's consumer in its thread, with our settings instead of Faust's."""
+
+    epoch = 0
+    """Counts the seeks; written in this thread only."""
+    gate: int | None = None
+    """The epoch whose records may be drained; None while a rebalance is under way. Written by the main thread."""
+
+    def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:  # noqa: ARG002 -- Faust's signature
+        conf = self.app.conf
+        self._assignor = self.app.assignor
+        return AIOKafkaConsumer(
+            **self.app.kafka,
+            client_id=conf.broker_client_id,
+            group_id=conf.id,
+            group_instance_id=conf.consumer_group_instance_id,
+            partition_assignment_strategy=[self._assignor],
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_poll_records=conf.broker_max_poll_records,
+            max_partition_fetch_bytes=MAX_PARTITION_FETCH_BYTES,
+            fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
+            isolation_level="read_committed",
+            request_timeout_ms=int(conf.broker_request_timeout * 1000),
+            session_timeout_ms=int(conf.broker_session_timeout * 1000),
+            heartbeat_interval_ms=int(conf.broker_heartbeat_interval * 1000),
+            rebalance_timeout_ms=int(conf.broker_rebalance_timeout * 1000),
+            max_poll_interval_ms=int(conf.broker_max_poll_interval * 1000),
+        )
+
+    async def poll(self, wanted: Collection[TP], timeout_seconds: float) -> Poll:
+        """Return what has been fetched of the wanted partitions, waiting for it if need be."""
+        found: Poll = await self.call_thread(self._poll, wanted, timeout_seconds)
+        return found
+
+    async def seek_inputs(self, positions: Mapping[TP, int]) -> int:
+        """Seek every input that is assigned, and return the new epoch.
+
+        An input goes to its position, or to what the group has committed where that is further on, else to its
+        beginning. Changelogs are paused: tables are restored by a consumer of their own.
+        """
+        epoch: int = await self.call_thread(self._seek_inputs, positions)
+        return epoch
+
+    async def _poll(self, wanted: Collection[TP], timeout_seconds: float) -> Poll:
+        consumer = self._ensure_consumer()
+        drained = await self._drain(consumer, wanted)
+        if drained is None or not drained.records:
+            waiter = consumer._fetcher._create_fetch_waiter()  # noqa: SLF001 -- pinned; a test per override
+            await asyncio.wait([waiter], timeout=timeout_seconds)
+            waiter.cancel()
+            drained = await self._drain(consumer, wanted)
+        return drained or Poll(-1, {}, {})
+
+    async def _drain(self, consumer: AIOKafkaConsumer, wanted: Collection[TP]) -> Poll | None:
+        fetcher = consumer._fetcher  # noqa: SLF001 -- as above
+        subscriptions = fetcher._subscriptions  # noqa: SLF001 -- as above
+        if self.gate != self.epoch or not wanted or subscriptions.reassignment_in_progress:
+            return None
+        # With no timeout, and no reassignment, it returns without having given way to anybody.
+        with subscriptions.fetch_context():
+            records = await fetcher.fetched_records(wanted, timeout=0, max_records=consumer._max_poll_records)  # noqa: SLF001
+        return Poll(self.epoch, records, self._at_end(subscriptions.subscription.assignment, wanted))
+
+    def _at_end(self, assignment: Any, wanted: Collection[TP]) -> dict[TP, bool]:
+        ends: dict[TP, bool] = {}
+        for partition in wanted:
+            state = assignment.state_value(TopicPartition(*partition)) if assignment else None
+            if state is not None and state.has_valid_position and state.lso is not None:
+                ends[partition] = state.position >= state.lso
+        return ends
+
+    async def _seek_inputs(self, positions: Mapping[TP, int]) -> int:
+        consumer = self._ensure_consumer()
+        changelogs = self.app.tables.changelog_topics
+        assigned = consumer.assignment()
+        inputs = [partition for partition in assigned if partition.topic not in changelogs]
+        committed = dict(zip(inputs, await asyncio.gather(*map(consumer.committed, inputs)), strict=True))
+        targets = {
+            partition: max(positions.get(TP(*partition), -1), -1 if offset is None else offset)
+            for partition, offset in committed.items()
+        }
+        unknown = [partition for partition, offset in targets.items() if offset < 0]
+        targets |= await consumer.beginning_offsets(unknown) if unknown else {}
+        # From here on nothing else runs in this thread until all of them are sought.
+        for partition, offset in targets.items():
+            consumer.seek(partition, offset)
+        consumer.pause(*(partition for partition in assigned if partition.topic in changelogs))
+        self.epoch += 1
+        return self.epoch
+
+    def has_ended(self) -> bool:
+        """Say whether aiokafka has stopped coordinating with the group."""
+        coordinator = self._consumer and self._consumer._coordinator  # noqa: SLF001 -- no public way asks for it
+        task = getattr(coordinator, "_coordination_task", None)
+        return task is not None and task.done()

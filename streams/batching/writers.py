@@ -1,0 +1,192 @@
+"""Writes units of commit: the outputs of a shard and its changelogs, as whole record batches.
+
+`TransactionalWriter` makes each unit one Kafka transaction of a producer that belongs to the shard; a new owner of the
+shard fences the old one by it. `IdempotentWriter` writes outputs first and changelogs after them: a crash between the
+two repeats outputs with the same ids. Every await has a bound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Protocol
+
+import aiokafka.producer.sender
+from aiokafka import AIOKafkaProducer
+from aiokafka.structs import RecordMetadata
+
+from streams.unit import Output
+
+UNIT_SECONDS = 30.0
+"""The longest one unit of commit may take; then its worker gives up, and the shard's next owner does it again."""
+START_SECONDS = 60.0
+TRANSACTION_TIMEOUT_MS = 15_000
+OPEN_TRANSACTIONS = 16
+"""At most so many at the same time in one worker."""
+BATCH_BYTES = 900_000
+RETRY_BACKOFF_MS = 10
+
+# While the transaction before completes, the broker answers CONCURRENT_TRANSACTIONS and aiokafka sleeps this long.
+# Measured: 2 ms gives 126 transactions a second and shard instead of 27 (architecture.md section 3).
+aiokafka.producer.sender.BACKOFF_OVERRIDE = 0.002
+
+Place = tuple[str, int]
+"""Topic and partition."""
+
+
+class UnitWriter(Protocol):
+    """Writes units of commit of the shards that are open."""
+
+    async def open(self, shards: Collection[int]) -> None:
+        """Make exactly these shards writable by us, and by nobody who owned them before."""
+
+    async def write(self, shard: int, outputs: Iterable[Output], changelogs: Iterable[Output]) -> Mapping[str, int]:
+        """Write a unit; when this returns, it is there as a whole.
+
+        Returns:
+            For each changelog topic the offset after the last record.
+        """
+
+    async def close(self) -> None:
+        """Let go of everything."""
+
+
+class TransactionalWriter:
+    """One transaction for each unit, one transactional producer for each shard.
+
+    Args:
+        kafka: arguments of the clients.
+        app_id: the id of a shard's producer is `<app_id>-<shard>`, whichever worker owns it.
+    """
+
+    def __init__(self, kafka: Mapping[str, Any], app_id: str) -> None:
+        self._kafka = kafka
+        self._app_id = app_id
+        self._producers: dict[int, AIOKafkaProducer] = {}
+        self._slots = asyncio.Semaphore(OPEN_TRANSACTIONS)
+
+    async def open(self, shards: Collection[int]) -> None:
+        """Initialise the producer of every shard anew, also of those we owned before: that fences a zombie.
+
+        Kafka answers only when whatever the former owner left open is aborted or committed.
+
+        Raises:
+            TimeoutError: Kafka did not answer within a minute.
+            aiokafka.errors.KafkaError: it refuses.
+        """
+        await self.close()
+        async with asyncio.timeout(START_SECONDS):
+            await asyncio.gather(*map(self._start, shards))
+
+    async def write(self, shard: int, outputs: Iterable[Output], changelogs: Iterable[Output]) -> Mapping[str, int]:
+        """Write a unit in one transaction.
+
+        Raises:
+            TimeoutError: it took longer than the bound.
+            aiokafka.errors.KafkaError: it was refused; ProducerFenced where the shard has another owner.
+        """
+        producer = self._producers[shard]
+        async with self._slots, asyncio.timeout(UNIT_SECONDS):
+            await producer.begin_transaction()
+            _, ends = await asyncio.gather(_send(producer, outputs), _send(producer, changelogs))
+            # Every produce is acknowledged by now. Ending the transaction earlier costs retries on real Kafka.
+            await producer.commit_transaction()
+        return ends
+
+    async def close(self) -> None:
+        """Stop all producers. A transaction that is open is left to the next owner, who aborts it."""
+        producers, self._producers = self._producers, {}
+        await asyncio.gather(*(producer.stop() for producer in producers.values()))
+
+    async def _start(self, shard: int) -> None:
+        producer = AIOKafkaProducer(
+            **self._kafka,
+            transactional_id=f"{self._app_id}-{shard}",
+            transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
+            retry_backoff_ms=RETRY_BACKOFF_MS,
+            max_batch_size=BATCH_BYTES,
+            max_request_size=BATCH_BYTES * 2,
+            acks="all",
+        )
+        self._producers[shard] = producer
+        await producer.start()
+
+
+class IdempotentWriter:
+    """Outputs first, changelogs after them, by one producer for all shards.
+
+    Args:
+        kafka: arguments of the client.
+    """
+
+    def __init__(self, kafka: Mapping[str, Any]) -> None:
+        self._kafka = kafka
+        self._producer: AIOKafkaProducer | None = None
+
+    async def open(self, shards: Collection[int]) -> None:  # noqa: ARG002 -- nobody is fenced without transactions
+        """Connect."""
+        if self._producer is None:
+            self._producer = AIOKafkaProducer(
+                **self._kafka,
+                enable_idempotence=True,
+                acks="all",
+                max_batch_size=BATCH_BYTES,
+                max_request_size=BATCH_BYTES * 2,
+            )
+            async with asyncio.timeout(START_SECONDS):
+                await self._producer.start()
+
+    async def write(self, shard: int, outputs: Iterable[Output], changelogs: Iterable[Output]) -> Mapping[str, int]:  # noqa: ARG002 -- the port's signature
+        """Write outputs, await them, then write changelogs.
+
+        Raises:
+            TimeoutError, aiokafka.errors.KafkaError: as for transactions.
+        """
+        if self._producer is None:
+            raise AssertionError("open the writer first")
+        async with asyncio.timeout(UNIT_SECONDS):
+            await _send(self._producer, outputs)
+            return await _send(self._producer, changelogs)
+
+    async def close(self) -> None:
+        """Disconnect."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await producer.stop()
+
+
+async def _send(producer: AIOKafkaProducer, records: Iterable[Output]) -> dict[str, int]:
+    """Send records in batches by place, each in its order; return for each topic the offset after the last."""
+    by_place: dict[Place, list[Output]] = {}
+    for record in records:
+        by_place.setdefault((record.topic, record.partition), []).append(record)
+    ends = await asyncio.gather(*(_send_to(producer, place, of_place) for place, of_place in by_place.items()))
+    return {place[0]: end for place, end in zip(by_place, ends, strict=True)}
+
+
+async def _send_to(producer: AIOKafkaProducer, place: Place, records: list[Output]) -> int:
+    topic, partition = place
+    now_ms = int(time.time() * 1000)
+    acknowledged: list[asyncio.Future[RecordMetadata]] = []
+    counts: list[int] = []
+    batch = producer.create_batch()
+    for record in records:
+        if not _append(batch, record, now_ms):
+            acknowledged.append(await producer.send_batch(batch, topic, partition=partition))
+            counts.append(batch.record_count())
+            batch = producer.create_batch()
+            if not _append(batch, record, now_ms):
+                raise AssertionError(f"an empty batch refuses a record of {len(record.value or b'')} bytes")
+    acknowledged.append(await producer.send_batch(batch, topic, partition=partition))
+    counts.append(batch.record_count())
+    written = await asyncio.gather(*acknowledged)
+    return int(written[-1].offset) + counts[-1]
+
+
+def _append(batch: Any, record: Output, now_ms: int) -> bool:
+    timestamp_ms = now_ms if record.timestamp_ms is None else record.timestamp_ms
+    return (
+        batch.append(timestamp=timestamp_ms, key=record.key, value=record.value, headers=list(record.headers))
+        is not None
+    )
