@@ -5,9 +5,10 @@ The only work at import time anywhere is none: `build_app` does it all.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import uuid4
 
+from faust.streams import Stream
 from faust.types import StreamT
 
 from agents.shards import Shards
@@ -65,7 +66,7 @@ def build_app(settings: Settings, shards: Shards, partitions: int) -> BatchApp:
     inputs = app.topic(*INPUT_TOPICS)
 
     async def take(stream: StreamT[Any]) -> None:
-        async for event in stream.noack().events():
+        async for event in cast(Stream[Any], stream).noack().events():
             shards.take(event.value)
 
     app.agent(inputs, name="agents.app.take")(take)

@@ -11,8 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
-from aiokafka import ConsumerRecord
-
+from agents.inputs import Record
 from agents.records import ShardRecords
 from agents.state import ShardState
 from engine.decider import Decider, Entities, Source
@@ -30,8 +29,6 @@ from streams.unit import Output, ShardTable, Unit
 
 MAX_HOME_SUBJECTS: Final = 1_000_000
 """How many subjects a shard remembers to be at home; beyond it forgets, and checks again."""
-
-Record = ConsumerRecord[bytes | None, bytes | None]
 
 
 class FlowIndex(Protocol):

@@ -203,7 +203,7 @@ class Shards:
         torn = sorted(topic for topic, numbers in by_topic.items() if numbers != shards)
         if torn:
             self.fail(
-                f"this worker owns shards {sorted(shards)}, but not of {', '.join(torn)}; are all workers of one release?"
+                f"this worker owns shards {sorted(shards)}, but not of {', '.join(torn)}; is one of another release?"
             )
         return shards
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -16,6 +16,9 @@ from faust.types.tuples import ConsumerMessage, Message
 
 from streams.batching.host import Ends, RecordBatch
 from streams.batching.thread import BatchConsumerThread, Poll
+
+if TYPE_CHECKING:
+    from streams.batching.app import BatchApp
 
 POLL_SECONDS = 0.1
 FULL_SECONDS = 0.01
@@ -25,6 +28,7 @@ FULL_SECONDS = 0.01
 class BatchConsumer(driver.Consumer):
     """Delivers batches to the agent, and commits what the shards have applied."""
 
+    app: BatchApp
     _thread: BatchConsumerThread
     _epoch = 0
     _delivered = 0
@@ -38,7 +42,7 @@ class BatchConsumer(driver.Consumer):
         """Yield one message for each partition that has records; tell the host which inputs are read to their end."""
         host = self.app.host
         if not self.flow_active:
-            await self.wait(self.can_resume_flow)
+            await self.wait(self.can_resume_flow.wait())
         wanted = self._wanted()
         if not wanted:
             await asyncio.sleep(FULL_SECONDS)

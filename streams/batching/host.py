@@ -1,4 +1,4 @@
-"""What the transport asks of those who work on the shards, and the values that pass between them. Does nothing itself."""
+"""What the transport asks of those who work on the shards, and the values that pass between them. Does nothing."""
 
 from __future__ import annotations
 

@@ -1,24 +1,31 @@
 """What happens after an assignment: the host takes the shards over, then all inputs are sought, then work begins.
 
 Faust's own recovery is not used. It reads changelogs through the worker's consumer, one event at a time, swallows
-what goes wrong in between, and waits out pauses for the markers of transactions (research/faust-batching.md, section 4).
+what goes wrong in between, and waits out pauses for the markers of transactions (docs/adr/0001).
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from aiokafka.errors import IllegalStateError
 from faust.tables.manager import TableManager
 from faust.tables.recovery import RebalanceAgain, Recovery, ServiceStopped
 from mode import Service
 
+if TYPE_CHECKING:
+    from streams.batching.app import BatchApp
+
 
 class ShardRecovery(Recovery):
     """Hands an assignment to the host, and lets Faust go on when its tables are restored."""
 
+    app: BatchApp
+
     @Service.task
     async def _restart_recovery(self) -> None:
         while not self.should_stop:
-            if await self.wait_for_stopped(self.signal_recovery_start):
+            if await self.wait_for_stopped(self.signal_recovery_start.wait()):
                 return
             self.signal_recovery_start.clear()
             generation = self._generation_id

@@ -1,4 +1,4 @@
-"""Restores parts of tables from their changelogs: a consumer without a group, read_committed, to the last stable offset.
+"""Restores parts of tables from their changelogs: by a consumer without a group, to the last stable offset.
 
 Whoever wrote the shards before must be fenced first: then the last stable offset is the end of what they committed.
 """

@@ -52,7 +52,7 @@ class TablePart:
             self._rows[key] = value
 
 
-class BatchTable(faust.Table):  # type: ignore[type-arg, misc]  # generic over models, which bytes are not
+class BatchTable(faust.Table):  # type: ignore[type-arg]  # generic over models, which bytes are not
     """A Faust table of which Faust knows the changelog and the co-partitioning; its rows are in parts by shard."""
 
     def __init__(self, app: Any, **options: Any) -> None:
@@ -76,11 +76,10 @@ class BatchTable(faust.Table):  # type: ignore[type-arg, misc]  # generic over m
         return str(self.changelog_topic_name)
 
     def _new_changelog_topic(self, **_options: Any) -> BatchTopic:
-        topic: BatchTopic = self.app.topic(
-            self._changelog_topic_name(), key_type=bytes, value_type=bytes, partitions=self.partitions,
-            compacting=True, acks=False, internal=True, allow_empty=True,
+        return BatchTopic(
+            self.app, topics=[self._changelog_topic_name()], key_type=bytes, value_type=bytes,
+            partitions=self.partitions, compacting=True, acks=False, internal=True, allow_empty=True,
         )  # fmt: skip
-        return topic
 
     def persisted_offset(self, tp: TP) -> int | None:
         """Return the last offset of the changelog that the rows hold, None where they hold nothing of it."""

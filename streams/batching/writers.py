@@ -186,7 +186,5 @@ async def _send_to(producer: AIOKafkaProducer, place: Place, records: list[Outpu
 
 def _append(batch: Any, record: Output, now_ms: int) -> bool:
     timestamp_ms = now_ms if record.timestamp_ms is None else record.timestamp_ms
-    return (
-        batch.append(timestamp=timestamp_ms, key=record.key, value=record.value, headers=list(record.headers))
-        is not None
-    )
+    headers = list(record.headers)
+    return batch.append(timestamp=timestamp_ms, key=record.key, value=record.value, headers=headers) is not None
