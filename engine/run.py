@@ -108,8 +108,8 @@ class Run:
             "workspace": self.workspace_id,
             "origin": self.origin,
             "event": [
-                event.id, event.type, event.source, event.timestamp_ms, event.payload, event.metadata, event.subject,
-                event.scope,
+                event.id, event.type, event.source, event.timestamp_ms, event.payload, event.metadata,
+                list(event.subject) if event.subject else None, list(event.scope) if event.scope else None,
             ],
             "started": self.started_at_ms,
             "scale": self.time_scale,
