@@ -6,6 +6,7 @@ import asyncio
 from typing import Annotated, Any
 
 import typer
+from streams.client import AutomationClient
 
 from cli.documents import DocumentError, read_bytes
 from cli.errors import Refused
@@ -13,7 +14,6 @@ from cli.event_lines import BadLinesError, read_lines
 from cli.kafka import kafka_errors
 from cli.output import AsJson, print_json, print_line, progress
 from cli.settings import find_settings, kafka_address
-from streams.client import AutomationClient
 
 BATCH = 1_000
 """How many events are sent before the bar moves."""

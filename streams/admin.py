@@ -90,7 +90,10 @@ async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
 
 
 def _new(topic: Topic, partitions: int) -> NewTopic:
-    return NewTopic(topic.name, _partitions(topic, partitions), _BROKERS_CHOICE, topic_configs=dict(topic.config))
+    new = NewTopic(topic.name, _partitions(topic, partitions), 1, topic_configs=dict(topic.config))
+    # aiokafka's constructor refuses what Kafka understands: so many partitions, replicas as the broker is set up.
+    new.replication_factor = _BROKERS_CHOICE
+    return new
 
 
 def _partitions(topic: Topic, partitions: int) -> int:

@@ -1,22 +1,25 @@
-"""Records that could not be read: how one is kept on `mal.dead-letters`, and how it is told from a note of a redrive.
+"""Records that could not be read: keep one on `mal.dead-letters`, list and show them, put them back where they came from.
 
-A dead letter has the key and value of its record, byte for byte, and its headers followed by five of ours: error,
-topic, partition, offset, timestamp. Only a value beyond `MAX_LETTER_BYTES`, which comes in a compressed batch alone, is
-cut; then a sixth header, `truncated`, has its length. Knows no consumer and no producer (`redriving` does).
+The shape of a letter is told in `letters`.
 """
 
 from __future__ import annotations
 
-import base64
-from dataclasses import dataclass
-from typing import Final
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from time import time
+from typing import Any, Final
+from uuid import uuid4
 
-import orjson
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 
-from engine.types import Json
 from engine.wire import rfc3339
 from streams.events import Headers, Record
-from streams.topics import DEAD_LETTERS
+from streams.letters import TRUNCATED, Letter, Redriven, read_letter, redriven_note
+from streams.reading import read_to_end
+from streams.topics import DEAD_LETTERS, MAX_BATCH_BYTES
 from streams.triggers import origin_of, whole
 from streams.unit import Headers as OutputHeaders
 from streams.unit import Output
@@ -24,10 +27,14 @@ from streams.unit import Output
 MAX_LETTER_BYTES: Final = 24 * 1024 * 1024
 """Value and headers together fit into one record batch of the topic (`topics.MAX_BATCH_BYTES`)."""
 MAX_HEADER_BYTES: Final = 4 * 1024 * 1024
-OURS: Final = ("error", "topic", "partition", "offset", "timestamp")
-TRUNCATED: Final = "truncated"
-REDRIVEN: Final = "redriven"
+REDRIVE_SECONDS: Final = 60.0
+"""How long one transaction of a redrive may take."""
+_PER_TRANSACTION: Final = 100
 _NO_TIME: Final = "1970-01-01T00:00:00Z"
+
+
+class DeadLetterError(ValueError):
+    """A dead letter is not there, or cannot be put back. The message names it."""
 
 
 def dead_letter(record: Record, error: str, partition: int) -> Output:
@@ -57,95 +64,123 @@ def dead_letter(record: Record, error: str, partition: int) -> Output:
     return Output(DEAD_LETTERS, partition, origin.key, value, tuple(headers))
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """A dead letter, read. `headers` are those of the record itself; `redriven` is when it was last put back."""
+async def list_letters(kafka: Mapping[str, Any]) -> list[Letter]:
+    """Return all dead letters, oldest first, each once, with when it was last put back.
 
-    topic: str
-    partition: int
-    offset: int
-    timestamp: str
-    error: str
-    key: bytes | None
-    value: bytes | None
-    headers: OutputHeaders
-    truncated: bool = False
-    redriven: str | None = None
+    Raises:
+        KafkaError: Kafka is away, or has no such topic.
+    """
+    found: list[tuple[tuple[int, int, int], Letter]] = []
+    notes: dict[str, str] = {}
 
-    @property
-    def id(self) -> str:
-        """Where the record itself lies: topic:partition:offset."""
-        return f"{self.topic}:{self.partition}:{self.offset}"
+    def take(record: Record) -> None:
+        read = read_letter(record)
+        if isinstance(read, Letter):
+            found.append(((record.timestamp, record.partition, record.offset), read))
+        elif isinstance(read, Redriven):
+            notes[read.id] = max(read.at, notes.get(read.id, ""))
 
-    def summary(self) -> dict[str, Json]:
-        """Return what a list shows."""
-        return {"id": self.id, "timestamp": self.timestamp, "error": self.error, "redriven": self.redriven}
-
-    def wire(self) -> dict[str, Json]:
-        """Return everything, as JSON: bytes that are UTF-8 as text, others as `{base64: …}`."""
-        return {
-            **self.summary(),
-            "topic": self.topic,
-            "partition": self.partition,
-            "offset": self.offset,
-            "key": _shown(self.key),
-            "value": _shown(self.value),
-            "headers": [{"name": name, "value": _shown(content)} for name, content in self.headers],
-            "truncated": self.truncated,
-        }
+    await read_to_end(kafka, DEAD_LETTERS, take)
+    letters = {letter.id: letter for _, letter in sorted(found, key=lambda pair: pair[0])}
+    return [replace(letter, redriven=notes.get(letter.id)) for letter in letters.values()]
 
 
-@dataclass(frozen=True, slots=True)
-class Redriven:
-    """The note that a letter was put back: itself a record of `mal.dead-letters`."""
+async def show(kafka: Mapping[str, Any], letter_id: str) -> Letter:
+    """Return one dead letter.
 
-    id: str
-    at: str
-
-
-def redriven_note(letter: Letter, now_ms: int, partition: int) -> Output:
-    """Return the note that a letter was put back."""
-    at = rfc3339(now_ms)
-    value = orjson.dumps({"redriven": letter.id, "at": at})
-    headers = (("content-type", b"application/json"), (REDRIVEN, letter.id.encode()))
-    return Output(DEAD_LETTERS, partition, letter.key, value, headers)
+    Raises:
+        DeadLetterError: there is none of this id.
+        KafkaError: Kafka is away.
+    """
+    (letter,) = _chosen(await list_letters(kafka), [letter_id])
+    return letter
 
 
-def read_letter(record: Record) -> Letter | Redriven | None:
-    """Read a record of `mal.dead-letters`; None where it is neither a letter nor a note of ours."""
-    headers = whole(record.headers)
-    if headers and headers[-1][0] == REDRIVEN:
-        return _note(record.value)
-    truncated = bool(headers) and headers[-1][0] == TRUNCATED
-    if truncated:
-        headers = headers[:-1]
-    ours = headers[-len(OURS) :]
-    if tuple(name for name, _ in ours) != OURS:
-        return None
-    error, topic, partition, offset, timestamp = (content.decode("utf-8", "replace") for _, content in ours)
-    if not (_is_number(partition) and _is_number(offset)):
-        return None
-    return Letter(
-        topic=topic,
-        partition=int(partition),
-        offset=int(offset),
-        timestamp=timestamp,
-        error=error,
-        key=record.key,
-        value=record.value,
-        headers=headers[: -len(OURS)],
-        truncated=truncated,
-    )
+async def redrive(kafka: Mapping[str, Any], ids: Sequence[str] | None) -> list[Letter]:
+    """Put records back on the topics they came from, with their own bytes, key and headers, and note it.
+
+    A record with a key goes where its key belongs, one without to the partition it came from. Record and note are one
+    transaction, so that nothing is put back without a note.
+
+    Args:
+        kafka: the client's arguments.
+        ids: which, also those put back before; None: all that were not.
+
+    Returns:
+        What was put back, in order.
+
+    Raises:
+        DeadLetterError: an id is unknown, a letter was cut, or its topic is gone; nothing was put back.
+        KafkaError: Kafka is away; what was noted until then is put back.
+    """
+    letters = await list_letters(kafka)
+    if ids is None:
+        chosen = [letter for letter in letters if letter.redriven is None and not letter.truncated]
+    else:
+        chosen = _chosen(letters, ids)
+    await _check(kafka, chosen)
+    if chosen:
+        await _put_back(kafka, chosen)
+    return chosen
 
 
-def _note(value: bytes | None) -> Redriven | None:
+def _chosen(letters: Sequence[Letter], ids: Sequence[str]) -> list[Letter]:
+    by_id = {letter.id: letter for letter in letters}
+    unknown = [letter_id for letter_id in ids if letter_id not in by_id]
+    if unknown:
+        raise DeadLetterError(f"there is no dead letter {', '.join(unknown)}; `mal dead-letters list` shows their ids")
+    return [by_id[letter_id] for letter_id in dict.fromkeys(ids)]
+
+
+async def _check(kafka: Mapping[str, Any], letters: Sequence[Letter]) -> None:
+    if cut := [letter.id for letter in letters if letter.truncated]:
+        raise DeadLetterError(
+            f"{', '.join(cut)} was too long to be kept whole; only whoever wrote it can send it again"
+        )
+    admin = AIOKafkaAdminClient(**kafka)
     try:
-        note = orjson.loads(value or b"")
-    except orjson.JSONDecodeError:
-        return None
-    if type(note) is not dict or type(note.get("redriven")) is not str or type(note.get("at")) is not str:
-        return None
-    return Redriven(note["redriven"], note["at"])
+        await admin.start()
+        known = set(await admin.list_topics())
+    finally:
+        await admin.close()
+    if gone := sorted({letter.topic for letter in letters} - known):
+        raise DeadLetterError(f"Kafka has no topic {', '.join(gone)} any more; nothing can be put back there")
+
+
+async def _put_back(kafka: Mapping[str, Any], letters: Sequence[Letter]) -> None:
+    producer = AIOKafkaProducer(
+        **kafka, transactional_id=f"mal-redrive-{uuid4()}", acks="all", max_request_size=MAX_BATCH_BYTES
+    )
+    try:
+        async with asyncio.timeout(REDRIVE_SECONDS):
+            await producer.start()
+        for first in range(0, len(letters), _PER_TRANSACTION):
+            async with asyncio.timeout(REDRIVE_SECONDS), producer.transaction():
+                await _send(producer, letters[first : first + _PER_TRANSACTION])
+    finally:
+        await producer.stop()
+
+
+async def _send(producer: AIOKafkaProducer, letters: Sequence[Letter]) -> None:
+    numbers = sorted(await producer.partitions_for(DEAD_LETTERS))
+    sent = []
+    for letter in letters:
+        sent.append(
+            await producer.send(
+                letter.topic,
+                letter.value,
+                key=letter.key,
+                partition=letter.partition if letter.key is None else None,
+                headers=list(letter.headers),
+            )
+        )
+        note = redriven_note(letter, int(time() * 1000), numbers[letter.partition % len(numbers)])
+        sent.append(
+            await producer.send(
+                note.topic, note.value, key=note.key, partition=note.partition, headers=list(note.headers)
+            )
+        )
+    await asyncio.gather(*sent)
 
 
 def _fitting(headers: Headers) -> OutputHeaders:
@@ -164,16 +199,3 @@ def _time(timestamp_ms: int) -> str:
         return rfc3339(timestamp_ms)
     except (ValueError, OverflowError, OSError):
         return _NO_TIME  # a producer may claim any timestamp, also one beyond the calendar
-
-
-def _shown(content: bytes | None) -> Json:
-    if content is None:
-        return None
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        return {"base64": base64.b64encode(content).decode()}
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit()

@@ -1,0 +1,72 @@
+"""Reads a topic from its beginning to what was its end when reading began. For commands and scripts, in no group."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import UnknownTopicOrPartitionError
+
+from streams.events import Record
+
+STALLED_SECONDS: Final = 30.0
+"""How long a read may bring nothing before it is given up."""
+_POLL_MS: Final = 200
+_ASSIGN_POLL_SECONDS: Final = 0.02
+
+
+async def read_to_end(kafka: Mapping[str, Any], topic: str, take: Callable[[Record], None]) -> None:
+    """Hand every committed record of a topic to `take`, those of a partition in their order.
+
+    Args:
+        kafka: the client's arguments.
+        topic: which.
+        take: is given each record.
+
+    Raises:
+        KafkaError: Kafka is away; `UnknownTopicOrPartitionError` where it has no such topic.
+        TimeoutError: nothing came for 30 seconds, but the end was not reached.
+    """
+    consumer = AIOKafkaConsumer(
+        **kafka,
+        group_id=None,
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        fetch_max_wait_ms=50,
+    )
+    await consumer.start()
+    try:
+        if topic not in await consumer.topics():
+            raise UnknownTopicOrPartitionError(f"Kafka has no topic {topic}; run `mal topics create`")
+        consumer.subscribe([topic])
+        async with asyncio.timeout(STALLED_SECONDS) as bound:
+            while not consumer.assignment():  # noqa: ASYNC110 -- aiokafka tells nobody without a group; bounded above
+                await asyncio.sleep(_ASSIGN_POLL_SECONDS)
+            await _read(consumer, await consumer.end_offsets(consumer.assignment()), take, bound)
+    finally:
+        await consumer.stop()
+
+
+async def _read(
+    consumer: AIOKafkaConsumer,
+    ends: Mapping[TopicPartition, int],
+    take: Callable[[Record], None],
+    bound: asyncio.Timeout,
+) -> None:
+    loop = asyncio.get_running_loop()
+    rest = {partition: end for partition, end in ends.items() if end > 0}
+    while rest:
+        batches = await consumer.getmany(timeout_ms=_POLL_MS)
+        for partition, records in batches.items():
+            for record in records:
+                if record.offset < ends[partition]:
+                    take(record)
+        if batches:
+            bound.reschedule(loop.time() + STALLED_SECONDS)
+        for partition in list(rest):
+            if await consumer.position(partition) >= rest[partition]:
+                del rest[partition]
+                consumer.pause(partition)
