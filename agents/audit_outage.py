@@ -7,8 +7,9 @@ from typing import Final
 
 import asyncpg
 
-POSTGRES_AWAY: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
-"""What asyncpg raises when Postgres is away, starting, or refuses (a TimeoutError is an OSError)."""
+POSTGRES_AWAY: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What asyncpg raises when Postgres is away, starting, or refuses (a TimeoutError is an OSError). The last of them is how
+it puts that Postgres shut down just when a statement was sent ("cannot switch to state 15")."""
 FIRST_PAUSE_SECONDS: Final = 0.2
 LONGEST_PAUSE_SECONDS: Final = 5.0
 
@@ -25,15 +26,18 @@ class Outage:
         self._log = log
         self._what = what
         self._failures = 0
+        self._pause_seconds = FIRST_PAUSE_SECONDS
 
     def failed(self, error: BaseException) -> float:
         """Take note of a failure, and return how many seconds to wait before the next try."""
         if not self._failures:
             why = str(error) or type(error).__name__
             self._log.warning("%s: %s; nothing is lost, it goes on by itself when that is over", self._what, why)
-        pause = FIRST_PAUSE_SECONDS * 2 ** min(self._failures, 16)
+            self._pause_seconds = FIRST_PAUSE_SECONDS
         self._failures += 1
-        return min(pause, LONGEST_PAUSE_SECONDS)
+        pause_seconds = self._pause_seconds
+        self._pause_seconds = min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
+        return pause_seconds
 
     def over(self) -> None:
         """Take note that it works."""

@@ -29,6 +29,8 @@ MAX_RECORDS: Final = 10_000
 """Of one poll, over all partitions."""
 FETCH_BYTES: Final = 4 * 1024 * 1024
 """Of one partition: a poll should fill a COPY."""
+SESSION_MS: Final = 6_000
+"""So long after a kill another has its partitions; the least that brokers allow by default."""
 SHOWN_FOREIGN: Final = 5
 
 log = logging.getLogger("mal.audit")
@@ -42,6 +44,8 @@ def audit_consumer(kafka: Mapping[str, Any]) -> AIOKafkaConsumer:
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         isolation_level="read_committed",
+        session_timeout_ms=SESSION_MS,
+        heartbeat_interval_ms=SESSION_MS // 3,
         max_partition_fetch_bytes=FETCH_BYTES,
     )
 
@@ -72,14 +76,23 @@ class AuditReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
             KafkaError: Kafka refuses to be read from.
         """
         self._consumer.subscribe([EXECUTIONS, COMMAND_RESULTS], listener=self)
+        pause_seconds = 0.0
         while True:
             try:
+                if pause_seconds:
+                    await self._consumer.getmany(timeout_ms=0)  # a member of the group that never polls is put out
+                    await asyncio.sleep(pause_seconds)
                 await self._settle()
                 await self._write_some()
                 self._outage.over()
+                pause_seconds = 0.0
+            except KafkaError as error:
+                if not error.retriable:
+                    raise
+                pause_seconds = self._outage.failed(error)
             except (*POSTGRES_AWAY, PositionGapError) as error:
+                pause_seconds = self._outage.failed(error)
                 self._unsettle()
-                await self._wait(self._outage.failed(error))
 
     async def lag(self) -> dict[str, int]:
         """Return how many offsets of our partitions are not written yet, by topic; only topics that lag."""
@@ -131,7 +144,7 @@ class AuditReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         if stored is not None:
             log.error(
                 "%s:%d is written up to %d, but Kafka has %d to %d of it; going on at %d%s", one.topic, one.partition,
-                stored, first, end, first, ": what lies between is lost" if stored < first else ", as it is a new topic",
+                stored, first, end, first, ": what lies between is lost" if stored < first else ": it is a new topic",
             )  # fmt: skip
         await place(self._pool, one.topic, one.partition, expected=stored, next_offset=first)
         return first
@@ -156,8 +169,13 @@ class AuditReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
                 _batch(one, start, await self._consumer.position(one), fetched.get(one, ()))
                 for one, start in mine.items()
             ]
-        except (IllegalStateError, RuntimeError):
-            return  # a rebalance took partitions while we asked: what was fetched is read again by whoever has them
+        except IllegalStateError:
+            return
+        if self._next is not mine:
+            return  # a rebalance came in between: what was fetched is read again by whoever has the partition now
+        if any(batch.next_offset < batch.from_offset for batch in batches):
+            self._unsettle()  # Kafka no longer has what comes next
+            return
         news = [batch for batch in batches if batch.next_offset != batch.from_offset]
         for batch, written in zip(news, await self._write(news), strict=True):
             if isinstance(written, BaseException):
@@ -171,14 +189,6 @@ class AuditReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
             for batch in batches
         ]
         return await asyncio.gather(*writes, return_exceptions=True)
-
-    async def _wait(self, seconds: float) -> None:
-        """Wait, and stay in the group: a member that does not poll is put out."""
-        try:
-            await self._consumer.getmany(timeout_ms=0)
-        except KafkaError as error:
-            log.warning("Kafka: %s", error)
-        await asyncio.sleep(seconds)
 
 
 def _batch(one: TopicPartition, start: int, position: int, records: Iterable[ConsumerRecord]) -> LogBatch:

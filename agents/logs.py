@@ -12,10 +12,6 @@ LIBRARIES: Final = ("aiokafka", "asyncio", "faust", "kafka", "mode")
 """They tell of every fetch and rejoin; only what they warn of is worth a line."""
 
 
-class _UtcFormatter(logging.Formatter):
-    converter = time.gmtime
-
-
 def configure_logging(level: str) -> None:
     """Send the log to stderr, in UTC.
 
@@ -23,7 +19,9 @@ def configure_logging(level: str) -> None:
         level: DEBUG, INFO, WARNING or ERROR, for what is ours; libraries log warnings and errors, whatever it is.
     """
     handler = logging.StreamHandler()
-    handler.setFormatter(_UtcFormatter(FORMAT, TIME_FORMAT))
+    formatter = logging.Formatter(FORMAT, TIME_FORMAT)
+    formatter.converter = time.gmtime
+    handler.setFormatter(formatter)
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for library in LIBRARIES:
         logging.getLogger(library).setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))

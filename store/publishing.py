@@ -105,14 +105,16 @@ async def archive(
     return row, True
 
 
-async def retire(connection: Connection, flow_id: str, version: int) -> None:
-    """Take a superseded version off mal.flows; its row stays."""
+async def retire(connection: Connection, flow_id: str, version: int) -> bool:
+    """Take a superseded version off mal.flows, and say whether it still was there; its row stays."""
     row = await connection.fetchrow(statement("flows.lock_any"), flow_id)
     if row is None or row["latest_version"] == version:
-        return
-    await connection.execute(statement("versions.retire"), flow_id, version)
+        return False
+    if await connection.fetchval(statement("versions.retire"), flow_id, version) is None:
+        return False
     await outbox.add(connection, outbox.head_key(row["id"]), await read_head(connection, row))
     await outbox.add(connection, outbox.version_key(row["id"], version), None)
+    return True
 
 
 async def read_head(connection: Connection, row: asyncpg.Record) -> FlowHead:

@@ -10,11 +10,17 @@ select version, policy, effective_from_ms from automation_flow_versions
 where flow_id = $1 and retired_at is null
 order by version;
 
--- name: standing
-select flow_id, version, effective_from_ms from automation_flow_versions
-where retired_at is null
-  and flow_id in (select flow_id from automation_flow_versions where retired_at is null group by flow_id having count(*) > 1)
-order by flow_id, version;
+-- name: superseded
+-- Versions that stand although a newer one was put into force before a moment, and when that was.
+select flow_id, version, superseded_at_ms
+from (
+    select
+        flow_id, version, retired_at,
+        lead(effective_from_ms) over (partition by flow_id order by version) as superseded_at_ms
+    from automation_flow_versions
+) as followed
+where retired_at is null and superseded_at_ms < $1
+order by superseded_at_ms, flow_id, version;
 
 -- name: is_running
 select exists (
@@ -23,7 +29,9 @@ select exists (
 );
 
 -- name: retire
-update automation_flow_versions set retired_at = now() where flow_id = $1 and version = $2 and retired_at is null;
+update automation_flow_versions set retired_at = now()
+where flow_id = $1 and version = $2 and retired_at is null
+returning version;
 
 -- name: all_standing
 select flow_id, version, definition from automation_flow_versions

@@ -1,16 +1,7 @@
-"""A pool on a fresh database."""
+"""A pool for every test here."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from tests.support.pools import pool
 
-import pytest
-
-from store.pool import Pool, create_pool
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[Pool]:
-    made = await create_pool(database, max_size=4)
-    yield made
-    await made.close()
+__all__ = ["pool"]

@@ -1,0 +1,127 @@
+"""The composition root of `mal audit`: the feed and the answers into Postgres, and the outbox out of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+
+from agents.audit_outage import POSTGRES_AWAY, Outage
+from agents.audit_outbox import relay_outbox
+from agents.audit_reader import AuditReader, audit_consumer
+from agents.audit_retirement import retire_versions
+from agents.logs import configure_logging
+from store.pool import Pool, create_pool
+from streams.admin import check_topics
+from streams.readiness import READY_VARIABLE, say_ready
+from streams.settings import Settings
+
+LAG_SECONDS: Final = 30.0
+STOP_SECONDS: Final = 3.0
+"""For each of: the tasks, the consumer, the connections. What takes longer is cut off; nothing is lost by that."""
+CONNECTIONS: Final = 8
+
+log = logging.getLogger("mal.audit")
+
+
+async def run_audit(settings: Settings) -> None:
+    """Write what the engine did into Postgres, until SIGTERM or SIGINT; then end within ten seconds.
+
+    While Postgres is away it waits. Any number of these processes share the partitions.
+
+    Raises:
+        ValueError: nobody says where Kafka or Postgres is.
+        TopicsError: topics are missing.
+        KafkaError: Kafka is away at the start, or refuses.
+    """
+    configure_logging(settings.log_level)
+    if settings.postgres_dsn is None:
+        raise ValueError("no Postgres is known; set MAL_POSTGRES_DSN")
+    kafka = settings.kafka_client()
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await check_topics(settings)
+    await _until(stop, _audit(settings.postgres_dsn.get_secret_value(), kafka))
+    log.info("stopped")
+
+
+async def _audit(dsn: str, kafka: dict[str, Any]) -> None:
+    async with _connected(dsn) as pool, _consuming(kafka) as consumer:
+        reader = AuditReader(consumer, pool, on_ready=_say_ready)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(reader.run())
+            tasks.create_task(_tell_lag(reader))
+            tasks.create_task(relay_outbox(pool, kafka))
+            tasks.create_task(retire_versions(pool, kafka))
+
+
+async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Run until asked to stop; what ends before that by itself has failed, and raises."""
+    running = asyncio.create_task(work)
+    asked = asyncio.create_task(stop.wait())
+    await asyncio.wait({running, asked}, return_when=asyncio.FIRST_COMPLETED)
+    asked.cancel()
+    if running.done():
+        await running
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _connected(dsn: str) -> AsyncIterator[Pool]:
+    outage = Outage(log, "Postgres cannot be reached")
+    pool: Pool | None = None
+    while pool is None:
+        try:
+            pool = await create_pool(dsn, max_size=CONNECTIONS)
+        except POSTGRES_AWAY as error:
+            await asyncio.sleep(outage.failed(error))
+    outage.over()
+    try:
+        yield pool
+    finally:
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await pool.close()
+        except TimeoutError:
+            pool.terminate()
+
+
+@asynccontextmanager
+async def _consuming(kafka: dict[str, Any]) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = audit_consumer(kafka)
+    try:
+        await consumer.start()
+        yield consumer
+    finally:
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await consumer.stop()
+        except TimeoutError:
+            log.warning("Kafka did not answer while we left; it finds out by itself")
+
+
+async def _tell_lag(reader: AuditReader) -> None:
+    while True:
+        await asyncio.sleep(LAG_SECONDS)
+        try:
+            lags = await reader.lag()
+        except KafkaError as error:
+            log.warning("the lag is not known: %s", error)
+            continue
+        if lags:
+            log.info("to be written: %s", ", ".join(f"{lag} of {topic}" for topic, lag in sorted(lags.items())))
+
+
+def _say_ready() -> None:
+    log.info("ready")
+    say_ready(os.environ.get(READY_VARIABLE))
