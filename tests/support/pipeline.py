@@ -1,0 +1,196 @@
+"""A Kafka of a test's own, with workers as processes that can be killed, stopped and continued.
+
+Reads nothing but topics: what counts is what a read_committed reader sees.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from dev.flows import publish
+from dev.kafka import KafkaBroker
+from dev.parts import PartProcess, mal
+from engine.events import subject_of
+from engine.flow import FlowVersion
+from engine.systems import BY_EVENT_TYPE
+from streams.admin import create_topics
+from streams.settings import Settings
+
+PARTITIONS = 4
+READY_SECONDS = 60.0
+
+
+class Worker:
+    """A `mal worker`."""
+
+    def __init__(self, name: str, folder: Path, environment: Mapping[str, str]) -> None:
+        self._process = PartProcess(mal(name, "worker"), folder, environment)
+        self.log = self._process.log
+
+    def start(self) -> None:
+        self._process.start()
+
+    async def ready(self, within_seconds: float = READY_SECONDS) -> None:
+        async with asyncio.timeout(within_seconds):
+            while not self._process.is_ready():
+                if (code := self._process.poll()) is not None:
+                    raise AssertionError(f"the worker ended with {code}:\n{self.log.read_text()[-4000:]}")
+                await asyncio.sleep(0.05)
+
+    async def begin(self) -> None:
+        self.start()
+        await self.ready()
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self._process.pid is not None
+        os.kill(self._process.pid, number)
+
+    def kill(self) -> None:
+        """Kill -9, and wait until it is gone."""
+        self.signal(signal.SIGKILL)
+        self._process.stop()
+
+    def stop(self) -> None:
+        """Ask it to end, and wait until it is gone."""
+        self._process.stop()
+
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
+
+class Pipeline:
+    """A broker with all topics, and what a test does with it."""
+
+    def __init__(self, bootstrap: str, folder: Path, environment: Mapping[str, str]) -> None:
+        self.kafka: dict[str, Any] = {"bootstrap_servers": bootstrap}
+        self._folder = folder
+        self._environment = environment
+        self._workers: list[Worker] = []
+
+    def worker(self, name: str = "worker", **environment: str) -> Worker:
+        """Make a worker; all are stopped at the end."""
+        worker = Worker(name, self._folder, {**os.environ, **self._environment, **environment})
+        self._workers.append(worker)
+        return worker
+
+    async def publish(self, *versions: FlowVersion, at_ms: int = 0) -> None:
+        await publish(self.kafka, versions, at_ms=at_ms)
+
+    async def send(self, *events: Mapping[str, Any]) -> None:
+        """Put events on the topics of their types under their subjects, and wait until Kafka has them."""
+        async with AIOKafkaProducer(**self.kafka, linger_ms=5) as producer:
+            await asyncio.gather(*[await self._send(producer, event) for event in events])
+
+    async def stream(self, events: Iterable[Mapping[str, Any]], rate: float) -> None:
+        """Send events at a steady rate, per second."""
+        async with AIOKafkaProducer(**self.kafka, linger_ms=5) as producer:
+            loop = asyncio.get_running_loop()
+            started, sent = loop.time(), []
+            for number, event in enumerate(events):
+                sent.append(await self._send(producer, event))
+                ahead = started + number / rate - loop.time()
+                if ahead > 0.02:
+                    await asyncio.sleep(ahead)
+            await asyncio.gather(*sent)
+
+    @staticmethod
+    async def _send(producer: AIOKafkaProducer, event: Mapping[str, Any]) -> Any:
+        subject = subject_of(event["payload"], event.get("metadata") or {})
+        topic = BY_EVENT_TYPE[event["type"]].events_topic
+        return await producer.send(topic, orjson.dumps(event), key=subject.id.encode() if subject else None)
+
+    async def put(self, topic: str, key: bytes | None, value: bytes | None, **more: Any) -> None:
+        """Put one record on a topic."""
+        async with AIOKafkaProducer(**self.kafka) as producer:
+            await producer.send_and_wait(topic, value, key=key, **more)
+
+    @asynccontextmanager
+    async def reading(self, *topics: str) -> AsyncIterator[Reading]:
+        """Read topics from their beginning, as a read_committed reader sees them."""
+        async with AIOKafkaConsumer(
+            *topics, **self.kafka, auto_offset_reset="earliest", isolation_level="read_committed", fetch_max_wait_ms=50
+        ) as consumer:
+            yield Reading(consumer)
+
+    async def read(self, topic: str, count: int, within_seconds: float = 30.0) -> list[Any]:
+        """Read a topic until there are so many records, and what comes half a second after."""
+        async with self.reading(topic) as reading:
+            await reading.until(count, within_seconds)
+            await reading.settle()
+            return reading.records
+
+    def close(self) -> None:
+        for worker in self._workers:
+            with contextlib.suppress(ProcessLookupError, AssertionError):
+                worker.signal(signal.SIGCONT)
+            worker.stop()
+
+
+class Reading:
+    """What has been read so far, and the longest pause between two records of the log."""
+
+    def __init__(self, consumer: AIOKafkaConsumer) -> None:
+        self._consumer = consumer
+        self.records: list[Any] = []
+
+    async def more(self, timeout_ms: int = 200) -> int:
+        batches = await self._consumer.getmany(timeout_ms=timeout_ms)
+        fresh = [record for batch in batches.values() for record in batch]
+        self.records += fresh
+        return len(fresh)
+
+    async def until(self, count: int, within_seconds: float) -> None:
+        """Read until there are so many records."""
+        try:
+            async with asyncio.timeout(within_seconds):
+                while len(self.records) < count:
+                    await self.more()
+        except TimeoutError:
+            raise AssertionError(f"{len(self.records)} of {count} records within {within_seconds:g} s") from None
+
+    async def settle(self) -> None:
+        """Read on until nothing comes for half a second."""
+        while await self.more(500):
+            pass
+
+
+def values(records: Iterable[Any]) -> list[dict[str, Any]]:
+    """The decoded values of records."""
+    return [orjson.loads(record.value) for record in records]
+
+
+def header(record: Any, name: str) -> str:
+    """A header of a record, as text."""
+    return dict(record.headers)[name].decode()
+
+
+@contextlib.contextmanager
+def running_pipeline(folder: Path, **environment: str) -> Iterator[Pipeline]:
+    """Start a broker with all topics; stop it, and all workers, at the end."""
+    broker = KafkaBroker(folder / "kafka", heap_megabytes=512)
+    pipeline = None
+    try:
+        broker.start()
+        broker.wait_ready()
+        settings = Settings(kafka_bootstrap_servers=broker.bootstrap, kafka_partitions=PARTITIONS)
+        asyncio.run(create_topics(settings))
+        pipeline = Pipeline(
+            broker.bootstrap,
+            folder,
+            {"MAL_KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap, "MAL_DATA_DIR": str(folder), **environment},
+        )
+        yield pipeline
+    finally:
+        if pipeline is not None:
+            pipeline.close()
+        broker.stop()
