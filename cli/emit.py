@@ -6,7 +6,6 @@ import asyncio
 from typing import Annotated, Any
 
 import typer
-from streams.client import AutomationClient
 
 from cli.documents import DocumentError, read_bytes
 from cli.errors import Refused
@@ -14,6 +13,7 @@ from cli.event_lines import BadLinesError, read_lines
 from cli.kafka import kafka_errors
 from cli.output import AsJson, print_json, print_line, progress
 from cli.settings import find_settings, kafka_address
+from streams.client import AutomationClient
 
 BATCH = 1_000
 """How many events are sent before the bar moves."""
@@ -34,18 +34,18 @@ def command(
         raise Refused(f"{file}: {error}") from error
     except BadLinesError as error:
         raise Refused(f"{file}: nothing was sent\n{error}") from error
-    bootstrap = kafka_address(find_settings())
-    with kafka_errors(bootstrap):
-        for event_id in asyncio.run(_send(bootstrap, events)):
+    settings = find_settings()
+    with kafka_errors(kafka_address(settings)):
+        for event_id in asyncio.run(_send(settings.kafka_client(), events)):
             if as_json:
                 print_json({"id": event_id})
             else:
                 print_line(event_id)
 
 
-async def _send(bootstrap: str, events: list[dict[str, Any]]) -> list[str]:
+async def _send(kafka: dict[str, Any], events: list[dict[str, Any]]) -> list[str]:
     sent: list[str] = []
-    async with AutomationClient(bootstrap) as client:
+    async with AutomationClient(**kafka) as client:
         with progress("sending", len(events)) as advance:
             for start in range(0, len(events), BATCH):
                 ids = await client.emit_automation_events(events[start : start + BATCH])

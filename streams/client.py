@@ -1,6 +1,6 @@
-"""The Python client (contract.md section 10): emit events, start flows by hand, hear what happens. For scripts and tests.
+"""The Python client (contract.md section 10): emit events, start flows by hand, hear what happens.
 
-Speaks to Kafka alone, so it works without Postgres and without any process of ours but the workers.
+For scripts and tests. Speaks to Kafka alone: it works without Postgres, and without any process of ours but the workers.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class AutomationClient:
         event = read_event(parse_json(to_json(made)), default_id="", default_timestamp_ms=_now_ms())
         if event.subject is None:
             raise ValueError(
-                f"nobody to start flow {flow_id!r} for: give a contactId, campaignId, releaseId or assetId in the context"
+                f"nobody to start flow {flow_id!r} for; the context needs a contactId, campaignId, releaseId or assetId"
             )
         key, value, headers = manual_record(flow, event)
         await self._connected().send_and_wait(TRIGGERS, value, key=key, headers=list(headers))
@@ -178,7 +178,7 @@ class AutomationClient:
         return self._listener.add(topics[target], _each_object(handler))
 
     def on_execution(self, handler: Handler) -> asyncio.Future[None]:
-        """Call a handler with every record of the execution feed, decisions included, as `on_event` does with events."""
+        """Call a handler with every record of the execution feed, decisions included; else like `on_event`."""
         return self._listener.add(EXECUTIONS, _each_object(handler))
 
     async def listen(self) -> None:
@@ -219,13 +219,11 @@ class AutomationClient:
 
 def _written(event: Event | Mapping[str, Json]) -> tuple[str, bytes | None, bytes, str]:
     """Return topic, key, value and id of an event, checked by the rules that the worker reads it with."""
-    value = (
-        encode(event)
-        if isinstance(event, Event)
-        else to_json({**event, "id": str(uuid4()) if event.get("id") is None else event["id"]})
-    )
-    decoded = parse_json(value)
-    read = read_event(decoded, default_id="", default_timestamp_ms=0)
+    if isinstance(event, Event):
+        value = encode(event)
+    else:
+        value = to_json(event if event.get("id") is not None else {**event, "id": str(uuid4())})
+    read = read_event(parse_json(value), default_id="", default_timestamp_ms=0)
     return _events_topic(read.type), read.subject.id.encode() if read.subject else None, value, read.id
 
 

@@ -1,4 +1,4 @@
-"""Records that could not be read: keep one on `mal.dead-letters`, list and show them, put them back where they came from.
+"""Records that could not be read: keep one on `mal.dead-letters`, show them, put them back.
 
 The shape of a letter is told in `letters`.
 """
@@ -134,9 +134,7 @@ def _chosen(letters: Sequence[Letter], ids: Sequence[str]) -> list[Letter]:
 
 async def _check(kafka: Mapping[str, Any], letters: Sequence[Letter]) -> None:
     if cut := [letter.id for letter in letters if letter.truncated]:
-        raise DeadLetterError(
-            f"{', '.join(cut)} was too long to be kept whole; only whoever wrote it can send it again"
-        )
+        raise DeadLetterError(f"{', '.join(cut)} was too long to be kept whole; its writer must send it again")
     admin = AIOKafkaAdminClient(**kafka)
     try:
         await admin.start()

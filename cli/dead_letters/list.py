@@ -17,7 +17,7 @@ def command(as_json: AsJson = False) -> None:
 
     The id is topic:partition:offset of the record itself.
     """
-    bootstrap = kafka_address(find_settings())
-    with kafka_errors(bootstrap):
-        letters = asyncio.run(dead_letters.list_letters(bootstrap))
+    settings = find_settings()
+    with kafka_errors(kafka_address(settings)):
+        letters = asyncio.run(dead_letters.list_letters(settings.kafka_client()))
     print_rows((letter.summary() for letter in letters), COLUMNS, as_json=as_json, empty="no dead letters")
