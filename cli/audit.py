@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from agents.audit import run_audit
+from cli.errors import Refused
 from cli.settings import find_settings, kafka_address, postgres_dsn
+from streams.admin import TopicsError
 
 
 def command() -> None:
@@ -16,4 +18,7 @@ def command() -> None:
     settings = find_settings()
     kafka_address(settings)
     postgres_dsn(settings)
-    asyncio.run(run_audit(settings))
+    try:
+        asyncio.run(run_audit(settings))
+    except TopicsError as error:
+        raise Refused(str(error)) from error

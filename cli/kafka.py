@@ -30,3 +30,5 @@ def kafka_errors(bootstrap: str) -> Iterator[None]:
         raise Refused(f"Kafka at {bootstrap} has not all our topics; run `mal topics create`") from error
     except KafkaError as error:
         raise Refused(f"Kafka at {bootstrap} refused: {str(error) or type(error).__name__}") from error
+    except TimeoutError as error:
+        raise Refused(f"Kafka at {bootstrap} did not answer in time; try again, or look at its log") from error

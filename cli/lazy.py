@@ -62,7 +62,7 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command of the first argument; a name that is close to one is answered with it."""
         # typer looks for close names among loaded commands only; the table is all of them.
-        self.commands = dict.fromkeys(self.table)  # type: ignore[arg-type]
+        self.commands = dict.fromkeys(self.table)  # type: ignore[assignment]
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 -- typer's signature

@@ -11,6 +11,7 @@ import asyncpg
 from cli.discovery import POSTGRES_VARIABLE
 from cli.errors import Refused
 from cli.settings import postgres_dsn
+from store.errors import StoreError
 from store.pool import create_pool
 from streams.settings import Settings
 
@@ -33,13 +34,15 @@ async def postgres(settings: Settings) -> AsyncIterator[asyncpg.Pool]:
 
 @contextmanager
 def postgres_errors(dsn: str) -> Iterator[None]:
-    """Turn what Postgres, or the way to it, says into a refusal.
+    """Turn what the store, Postgres, or the way to it, says into a refusal.
 
     Raises:
         Refused: see there.
     """
     try:
         yield
+    except StoreError as error:
+        raise Refused(str(error)) from error
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError) as error:
         raise Refused(f"Postgres at {address(dsn)} has not our tables ({error}); run `mal db migrate`") from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:

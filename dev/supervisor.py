@@ -62,7 +62,7 @@ def run(
     does not get ready.
     """
     data_dir = data_dir.resolve()
-    with _until_signalled(say):
+    with until_signalled(say):
         say(f"starting over the data in {data_dir}")
         with started(data_dir, environ) as services:
             withdraw(data_dir)
@@ -74,7 +74,8 @@ def run(
 
 
 @contextlib.contextmanager
-def _until_signalled(say: Callable[[str], None]) -> Iterator[None]:
+def until_signalled(say: Callable[[str], None]) -> Iterator[None]:
+    """Unwind the block at SIGINT, SIGTERM or SIGHUP, and go on behind it."""
     # The first signal unwinds what was built up, wherever it is; those after it must not disturb the unwinding.
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

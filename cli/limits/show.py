@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from store import limits
-
 from cli.limits.scope import Kind, UserOption, WorkspaceOption, one_of
 from cli.output import AsJson, field, print_rows
 from cli.postgres import postgres
 from cli.settings import find_settings
+from store import limits
 
 COLUMNS = (
     field("kind"), field("id"), field("maxActionsPerExecution"), field("maxExternalWrites"), field("maxContactActions"),

@@ -1,0 +1,27 @@
+"""`mal flows archive`: take a flow out of force."""
+
+from __future__ import annotations
+
+import asyncio
+
+from cli.definitions import published_changes
+from cli.flows.finding import FlowArgument, find_flow
+from cli.flows.outcome import ACTOR, COLUMNS
+from cli.output import AsJson, print_rows
+from cli.settings import find_settings
+from store.flows import FlowStore, PublishedFlow
+
+
+def command(flow: FlowArgument, as_json: AsJson = False) -> None:
+    """Take a flow out of force: nothing enters it any more, and what runs of it ends as archived.
+
+    Its history stays; publishing it again puts it back into force. The answer comes when Kafka has the change.
+    """
+    archived = asyncio.run(_archive(flow))
+    print_rows([archived.wire()], COLUMNS, as_json=as_json, empty="")
+
+
+async def _archive(named: str) -> PublishedFlow:
+    async with published_changes(find_settings()) as pool:
+        flows = FlowStore(pool, actor=ACTOR)
+        return await flows.archive_flow((await find_flow(flows, named)).id)

@@ -1,0 +1,66 @@
+"""`mal trigger`: start a published flow by hand."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+import orjson
+import typer
+
+from cli.errors import Refused
+from cli.flows.finding import FlowArgument, find_flow
+from cli.kafka import kafka_errors
+from cli.output import AsJson, print_json, print_line
+from cli.postgres import postgres
+from cli.settings import find_settings, kafka_address
+from engine.events import json_kind
+from store.flows import FlowStore
+from streams.client import AutomationClient
+from streams.settings import Settings
+
+
+def _payload(text: str) -> dict[str, Any]:
+    try:
+        payload = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise typer.BadParameter(f"is no JSON: {error}") from error
+    if not isinstance(payload, dict):
+        raise typer.BadParameter(f"a payload is a JSON object, this is {json_kind(payload)}")
+    return payload
+
+
+def command(
+    flow: FlowArgument,
+    payload: Annotated[
+        Any, typer.Option(parser=_payload, metavar="JSON", help="The payload of the trigger, a JSON object.")
+    ] = "{}",
+    idempotency_key: Annotated[
+        str | None, typer.Option(metavar="K", help="The same key starts the same execution, however often.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Start a published flow of any trigger, and print the id of the execution once Kafka has its trigger.
+
+    A draft or an archived flow is refused.
+    """
+    execution_id = asyncio.run(_trigger(find_settings(), flow, payload, idempotency_key))
+    if as_json:
+        print_json({"executionId": execution_id})
+    else:
+        print_line(execution_id)
+
+
+async def _trigger(settings: Settings, named: str, payload: dict[str, Any], idempotency_key: str | None) -> str:
+    bootstrap = kafka_address(settings)
+    async with postgres(settings) as pool:
+        flow = await find_flow(FlowStore(pool), named)
+    if flow.status != "published":
+        state = "a draft" if flow.status == "draft" else flow.status
+        raise Refused(f"the flow {flow.name!r} ({flow.id}) is {state}; publish it first (`mal flows publish`)")
+    with kafka_errors(bootstrap):
+        async with AutomationClient(**settings.kafka_client()) as client:
+            try:
+                return await client.manual_trigger_flow(flow.id, payload, idempotency_key=idempotency_key)
+            except ValueError as error:
+                raise Refused(str(error)) from error
