@@ -41,7 +41,9 @@ _EVENT_CONTEXTS: Final[Mapping[str, frozenset[str]]] = {
     "releaseContext": frozenset({"release_approaching"}),
 }  # fmt: skip
 
-_ENGAGEMENT_WORDS: Final = frozenset({"opened", "clicked", "replied"})
+_ENGAGEMENT_WORDS: Final = ("opened", "clicked", "replied")
+MAX_NOTED_CHARS: Final = 200
+"""Of a text in a note; the trail tells what was seen, it does not keep a copy of it."""
 
 
 class Facts(Protocol):
@@ -54,6 +56,9 @@ class Facts(Protocol):
         """Return opened, clicked, replied, openCount, clickCount, replyCount, lastOpenedAt, … (over all campaigns
         where `campaign_id` is None). What nobody recorded is false and 0, a last time is then absent.
         """
+
+    def counts(self, contact_id: str, since_day: int) -> Mapping[str, int]:
+        """Return openCount, clickCount and replyCount over all campaigns, from a day (UTC, since the epoch) on."""
 
     def campaign(self, campaign_id: str) -> Mapping[str, Json]:
         """Return id, name, campaignType, genre, status, metrics{name: number}, fingerprint."""
@@ -115,7 +120,11 @@ class Context:
             missing.append(path)
 
     def note_seen(self, path: str, value: Json) -> None:
-        """Note the value that a condition saw."""
+        """Note the value that a condition saw, cut where it is long."""
+        if isinstance(value, str) and len(value) > MAX_NOTED_CHARS:
+            value = f"{value[:MAX_NOTED_CHARS]}…"
+        elif isinstance(value, (Mapping, list)) and len(text := str(value)) > MAX_NOTED_CHARS:
+            value = f"{text[:MAX_NOTED_CHARS]}…"
         self.notes.setdefault("saw", {})[path] = value
 
     def resolve(self, path: str) -> Json | Missing:

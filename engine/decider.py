@@ -135,6 +135,7 @@ class Decider:
             self._fold(key, row, event, event.subject)
         elif entity is not None:
             self._sink.fact(entity, event)
+        self._tables.put(SUBJECTS, key, row)
         if event.depth > MAX_DEPTH:
             self._suppress(event, source, "too_deep", moment)
             return
@@ -153,6 +154,7 @@ class Decider:
             key = row_key(event.scope, event.subject)
             row = self._accept(key, event, source, moment)
             if row is not None:
+                self._tables.put(SUBJECTS, key, row)
                 self._enter(plan, key, row, event, source, index, moment, "manual")
 
     def fact(self, entity: Subject, event: Event, index: Index, moment: Moment) -> None:
@@ -162,8 +164,8 @@ class Decider:
         key = row_key(event.scope, entity)
         row = self._tables.get(SUBJECTS, key) or {}
         if self._seen(key, row).add(mark_of(event.source, event.id), moment.now_ms):
-            self._tables.put(SUBJECTS, key, row)
             self._fold(key, row, event, entity)
+            self._tables.put(SUBJECTS, key, row)
 
     def timer(self, execution: ExecutionId, node_id: NodeId, visit: int, index: Index, moment: Moment) -> None:
         """Decide a wait that is over. One that is over already, or was ended, is no news."""
@@ -195,11 +197,11 @@ class Decider:
     # ---- one event
 
     def _accept(self, key: str, event: Event, source: Source, moment: Moment) -> dict[str, Any] | None:
+        """Return the subject's row with this event marked in it, to be put back; None where it was there already."""
         row = self._tables.get(SUBJECTS, key) or {}
         if not self._seen(key, row).add(mark_of(event.source, event.id), moment.now_ms):
             self._suppress(event, source, "duplicate_event", moment)
             return None
-        self._tables.put(SUBJECTS, key, row)
         return row
 
     def _seen(self, key: str, row: dict[str, Any]) -> Seen:

@@ -19,7 +19,7 @@ BROADCAST_TYPES: Final = frozenset({"campaign", "release", "user"})
 """Kinds of subject whose facts every shard can read (product.md section 3)."""
 
 DAYS_KEPT: Final = 366
-_DAY_MS: Final = 86_400_000
+DAY_MS: Final = 86_400_000
 _KINDS: Final = {"email_open": 0, "email_click": 1, "email_reply": 2}
 _WORDS: Final = (
     ("opened", "openCount", "lastOpenedAt"),
@@ -59,14 +59,15 @@ def _engage(row: Row, event: Event) -> None:
     at = event.timestamp_ms
     campaigns: Row = row.setdefault("engagement", {})
     # "" is no id of a campaign, so it can stand for all of them.
-    for campaign in {opaque_id(event.payload.get("campaignId")) or "", ""}:
+    campaign_id = opaque_id(event.payload.get("campaignId"))
+    for campaign in (campaign_id, "") if campaign_id else ("",):
         counts = campaigns.get(campaign)
         if counts is None:
             campaigns[campaign] = counts = list(_NOTHING)
         counts[kind] += 1
         counts[kind + 3] = max(counts[kind + 3], at)
     days: Row = row.setdefault("days", {})
-    day = str(at // _DAY_MS)
+    day = str(at // DAY_MS)
     if day not in days:
         days[day] = [0, 0, 0]
         while len(days) > DAYS_KEPT:
@@ -204,6 +205,12 @@ class SubjectFacts:
             if counts[kind]:
                 seen[last] = rfc3339(counts[kind + 3])
         return seen
+
+    def counts(self, contact_id: str, since_day: int) -> Mapping[str, int]:
+        """Return what the contact did over all campaigns, from a day on."""
+        days: Row = self._own.get("days", {}) if self._subject == ("contact", contact_id) else {}
+        counted = [counts for day, counts in days.items() if int(day) >= since_day]
+        return {count: sum(day[kind] for day in counted) for kind, (_word, count, _last) in enumerate(_WORDS)}
 
     def campaign(self, campaign_id: str) -> Mapping[str, Json]:
         """Return what is known of a campaign."""

@@ -30,9 +30,9 @@ from engine.nodes.base import (
 )
 from engine.outputs import StepOutputs, json_bytes
 from engine.plan import Plan, PlanEdge, PlanNode
+from engine.rendering import TemplateError
 from engine.run import Key, PathStep, Run, WaitState
 from engine.systems import BY_COMMAND_TYPE
-from engine.templates import TemplateError
 from engine.types import (
     EndReason,
     ExecutionStatus,
@@ -47,6 +47,10 @@ LATE_MS = 60_000
 
 SHORTEST_LOOP_WAIT_MS = 1_000
 """A wait reached by a back edge takes at least this long."""
+
+
+LAST_MS = 253_402_300_799_000
+"""The last second of the year 9999, beyond which no time can be written; a small MAL_TIME_SCALE could lead there."""
 
 
 def step(plan: Plan, run: Run | None, given: Input, facts: Facts, moment: Moment) -> Step:
@@ -114,11 +118,7 @@ class _Wave:
     def wake(self, key: Key) -> Step:
         """End a wait, and run what follows it."""
         wait = self.run.waits.pop(key)
-        rank = self.plan.rank_of(key[0])
-        if rank is None:
-            raise AssertionError(f"version {self.plan.version} has no node {key[0]}")
-        node = self.plan.nodes[rank]
-        self._act(node, key[1], wait.step, woken=True)
+        self._act(self.plan.by_id[key[0]], key[1], wait.step, woken=True)
         return self._go_on()
 
     def stop(self, reason: EndReason) -> Step:
@@ -160,12 +160,11 @@ class _Wave:
 
     def _release(self) -> None:
         """Make those `join: all` nodes ready that no live branch can still reach."""
-        run, reach = self.run, self.plan.reach
-        ranks = {node.id: node.rank for node in self.plan.nodes}
-        live = {rank for rank, _ in self.ready} | {ranks[node_id] for node_id, _ in run.waits if node_id in ranks}
-        held = {ranks[node_id] for node_id, _ in run.held}
+        run, reach, by_id = self.run, self.plan.reach, self.plan.by_id
+        live = {rank for rank, _ in self.ready} | {by_id[node_id].rank for node_id, _ in run.waits}
+        held = {by_id[node_id].rank for node_id, _ in run.held}
         for key in list(run.held):
-            rank = ranks[key[0]]
+            rank = by_id[key[0]].rank
             if not any(rank in reach[other] for other in live | (held - {rank})):
                 run.held.remove(key)
                 heapq.heappush(self.ready, (rank, key[1]))
@@ -186,13 +185,9 @@ class _Wave:
 
     def _decide(self, node: PlanNode, visit: int, record: dict[str, Json]) -> None:
         context = self._context(node, visit)
-        config = self._config(node, context)
-        if not isinstance(config, Failed):
-            record["input"] = _wire_config(config)
-            kind: ConditionType[Any] = node.type  # type: ignore[assignment]
-            answer = kind.decide(config, context)
-        else:
-            answer = config
+        config = self._config(node, context, record)
+        kind: ConditionType[Any] = node.type  # type: ignore[assignment]
+        answer = config if isinstance(config, Failed) else kind.decide(config, context)
         _add_notes(record, context)
         if isinstance(answer, Failed):
             self._fail(node, visit, record, answer)
@@ -231,11 +226,10 @@ class _Wave:
         if woken and kind.wake is None:
             return Done()
         context = self._context(node, visit)
-        config = self._config(node, context)
+        config = self._config(node, context, record)
         if isinstance(config, Failed):
             outcome: Any = config
         else:
-            record["input"] = _wire_config(config)
             outcome = kind.wake(config, context) if woken and kind.wake else kind.act(config, context)
         _add_notes(record, context)
         return outcome
@@ -252,7 +246,9 @@ class _Wave:
             until_ms = base_ms + round((wait.seconds or 0) * 1000 / self.run.time_scale)
             if self.run.time_scale != 1:
                 record.setdefault("notes", {})["timeScale"] = self.run.time_scale
-        return max(until_ms, now_ms + SHORTEST_LOOP_WAIT_MS) if visit > 1 else until_ms
+        if visit > 1:
+            until_ms = max(until_ms, now_ms + SHORTEST_LOOP_WAIT_MS)
+        return min(until_ms, LAST_MS)
 
     def _do(self, node: PlanNode, kind: ActionType[Any], visit: int, record: dict[str, Json], done: Done) -> None:
         run = self.run
@@ -304,19 +300,21 @@ class _Wave:
             execution_tags=run.tags,
         )
 
-    def _config(self, node: PlanNode, context: Context) -> BaseModel | Failed:
+    def _config(self, node: PlanNode, context: Context, record: dict[str, Json]) -> BaseModel | Failed:
+        """Return the config of a step, and write it into the trail as it was rendered."""
         if node.config is not None:
+            record["input"] = node.wire
             return node.config
         if node.template is None:
             raise AssertionError(f"node {node.id} has neither config nor template")
-        rendered: Mapping[str, Json] = {}
         try:
-            rendered = node.template.render(context)
-            return node.type.config.model_validate(rendered)
+            record["input"] = rendered = node.template.render(context)
+            config: BaseModel = node.type.config.model_validate(rendered)
         except TemplateError as error:
             return Failed("template", str(error))
         except ValidationError as error:
             return rendered_config_error(error)
+        return config
 
     # ---- the trail
 
@@ -381,11 +379,9 @@ class _Wave:
         self._end(EndReason.LIMIT)
 
     def _end(self, reason: EndReason) -> None:
-        run = self.run
-        by_id = {node.id: node for node in self.plan.nodes}
+        run, by_id = self.run, self.plan.by_id
         for (node_id, visit), wait in run.waits.items():
-            if node_id in by_id:
-                self._skip(by_id[node_id], visit, reason, wait.step)
+            self._skip(by_id[node_id], visit, reason, wait.step)
         for rank, visit in sorted(self.ready):
             self._skip(self.plan.nodes[rank], visit, reason)
         for node_id, visit in run.held:
@@ -410,10 +406,6 @@ class _Wave:
     def _answer(self) -> Step:
         self.run.seq += 1
         return Step(self.run, tuple(self.commands), tuple(self.moved.values()))
-
-
-def _wire_config(config: BaseModel) -> dict[str, Json]:
-    return config.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 def _add_notes(record: dict[str, Json], context: Context) -> None:

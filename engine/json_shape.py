@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 
+from engine.json_values import fits_json
 from engine.problems import shown, storable
 from engine.types import Json
 
@@ -64,7 +65,7 @@ def _leaf_fault(value: Json) -> str | None:
     if value is None or isinstance(value, bool):
         return None
     if isinstance(value, int):
-        return None if value.bit_length() <= 64 else "holds a number beyond 64 bits; write it as text"
+        return None if fits_json(value) else "holds a number beyond 64 bits; write it as text"
     if isinstance(value, float):
         return None if math.isfinite(value) else f"holds {value}, which JSON does not have"
     return f"holds {shown(value)}, which is no JSON value; put it in quotes"

@@ -1,4 +1,4 @@
-"""What makes two JSON values equal, and what counts as a number: the rules of `if_field_match` (product.md section 4)."""
+"""What makes two JSON values equal, and what counts as a number: the rules of `if_field_match` (product.md, 4)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,13 @@ def is_number(value: Json) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def fits_json(number: int) -> bool:
+    """Whether an integer is one that our JSON can hold: 64 bits, signed or unsigned."""
+    return -(1 << 63) <= number < 1 << 64
+
+
 def json_equal(left: Json, right: Json) -> bool:
-    """Whether two JSON values are equal: 1 = 1.0, "1" ≠ 1, true ≠ 1; arrays in order, objects by key; all the way down."""
+    """Whether two JSON values are equal: 1 = 1.0, "1" ≠ 1, true ≠ 1; arrays in order, objects by key."""
     if isinstance(left, bool) or isinstance(right, bool):
         return left is right
     if is_number(left) and is_number(right):

@@ -29,4 +29,4 @@ class StepOutputs(Mapping[str, Json]):
 
 def json_bytes(value: Json) -> int:
     """Return the size of a value as JSON in UTF-8, in bytes."""
-    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"))

@@ -11,12 +11,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from engine.config_templates import ConfigTemplate, compile_config
 from engine.flow import Edge, FlowVersion, Node
 from engine.nodes.base import ERROR, NodeType, TriggerType
 from engine.nodes.registry import node_types
 from engine.ranks import rank_nodes
-from engine.templates import ConfigTemplate, compile_config
-from engine.types import FlowId, NodeId, Scope, scope_of
+from engine.types import FlowId, Json, NodeId, Scope, scope_of
 
 
 class PlanError(ValueError):
@@ -35,13 +35,18 @@ class PlanEdge:
 
 @dataclass(frozen=True, slots=True)
 class PlanNode:
-    """A reachable node. `config` is the validated model, or None where templates are rendered at each run."""
+    """A reachable node.
+
+    `config` is the validated model and `wire` its JSON for the trail, made once; both are None where templates are
+    rendered at each run.
+    """
 
     rank: int
     id: NodeId
     ref: str | None
     type: NodeType
     config: BaseModel | None
+    wire: Mapping[str, Json] | None
     template: ConfigTemplate | None
     join_all: bool
     ports: Mapping[str, tuple[PlanEdge, ...]]
@@ -65,6 +70,9 @@ class Plan:
     user_id: str | None
     workspace_id: str | None
     nodes: tuple[PlanNode, ...]
+    by_id: Mapping[str, PlanNode]
+    refs: Mapping[str, NodeId]
+    """Node ids by ref, for `steps.<ref>`."""
     edge_sources: Mapping[int, int]
     """Edge order → rank of its source, for `previousNode` at a join."""
     reach: tuple[frozenset[int], ...]
@@ -79,15 +87,6 @@ class Plan:
     def trigger(self) -> PlanNode:
         """The trigger."""
         return self.nodes[0]
-
-    @property
-    def refs(self) -> Mapping[str, NodeId]:
-        """Node ids by ref, for `steps.<ref>`."""
-        return {node.ref: node.id for node in self.nodes if node.ref}
-
-    def rank_of(self, node_id: str) -> int | None:
-        """Return the rank of a node, or None where this version does not have it."""
-        return next((node.rank for node in self.nodes if node.id == node_id), None)
 
 
 def compile_plan(version: FlowVersion) -> Plan:
@@ -115,6 +114,8 @@ def compile_plan(version: FlowVersion) -> Plan:
         user_id=version.user_id,
         workspace_id=version.workspace_id,
         nodes=nodes,
+        by_id={node.id: node for node in nodes},
+        refs={node.ref: node.id for node in nodes if node.ref},
         edge_sources={index: rank_of[edge.source_node_id] for index, edge in reachable},
         reach=_reach(nodes) if any(node.join_all for node in nodes) else (),
     )
@@ -126,8 +127,8 @@ def _plan_node(
     kind = node_types().get(node.subtype)
     if kind is None:
         raise PlanError(f"node {node.id} has the unknown subtype {node.subtype!r}")
-    template = None if isinstance(kind, TriggerType) else compile_config(node.config)
     try:
+        template = None if isinstance(kind, TriggerType) else compile_config(node.config)
         config = None if template else kind.config.model_validate(node.config)
     except ValueError as error:
         raise PlanError(f"node {node.id}: {error}") from error
@@ -144,6 +145,7 @@ def _plan_node(
         ref=node.ref,
         type=kind,
         config=config,
+        wire=config.model_dump(mode="json", by_alias=True, exclude_unset=True) if config else None,
         template=template,
         join_all=node.options.get("join") == "all",
         ports={label: tuple(ways) for label, ways in ports.items()},

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic.alias_generators import to_camel
 
 from engine.context import Context
@@ -32,6 +32,22 @@ class Config(BaseModel):
         # A config says what it means: "5" is no number and 1 is no boolean.
         strict=True,
     )  # fmt: skip
+
+    @classmethod
+    def conflict(cls, given: Mapping[str, Json]) -> str | None:
+        """Say what is wrong with keys that are fine one by one, or return None.
+
+        Args:
+            given: the values that are set, by field name. At publish a templated value is there as its text.
+        """
+        del given
+        return None
+
+    @model_validator(mode="after")
+    def _keys_go_together(self) -> Self:
+        if wrong := self.conflict({name: getattr(self, name) for name in self.model_fields_set}):
+            raise ValueError(wrong)
+        return self
 
 
 @dataclass(frozen=True, slots=True)

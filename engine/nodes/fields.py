@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from engine.context import ROOTS
 from engine.events import opaque_id
+from engine.json_values import json_equal
 from engine.types import Json
 from engine.wire import parse_rfc3339, rfc3339
 
@@ -38,15 +39,15 @@ def read_time(value: Json) -> int | None:
     return timestamp_ms
 
 
-def names_given(config: type[BaseModel], raw: Json) -> frozenset[str]:
-    """Return the names of a config's fields that a raw config sets to anything but null, before it is validated."""
-    if not isinstance(raw, Mapping):
-        return frozenset()
-    return frozenset(
-        name
-        for name, field in config.model_fields.items()
-        if raw.get(field.alias or name, raw.get(name)) is not None
-    )  # fmt: skip
+def values_given(config: type[BaseModel], raw: Mapping[str, Json]) -> dict[str, Json]:
+    """Return what a raw config sets, by field name, before it is validated."""
+    aliases = {field.alias or name: name for name, field in config.model_fields.items()}
+    return {aliases[key]: value for key, value in raw.items() if key in aliases}
+
+
+def agrees(wanted: Json, value: Json) -> bool:
+    """Whether an event has the value that a trigger wants; None wants nothing."""
+    return wanted is None or json_equal(wanted, value)
 
 
 def _id(value: Json) -> Json:
@@ -69,6 +70,12 @@ def _whole(value: float) -> float:
 def _time(value: str) -> str:
     if read_time(value) is None:
         raise ValueError(f"{value!r} is no time; write it like 2026-11-01T10:30:00Z")
+    return value
+
+
+def _address(value: str) -> str:
+    if "@" not in value.strip("@"):
+        raise ValueError(f"{value!r} is no email address; write it like artist@example.com")
     return value
 
 
@@ -96,5 +103,11 @@ Days = Annotated[Number, Field(ge=0, le=MAX_WAIT_SECONDS / 86_400)]
 Ids = Annotated[tuple[OpaqueId, ...], Field(strict=False, min_length=1)]
 """One id or more. (Not strict, so that a JSON array becomes a tuple; its items stay strict.)"""
 
-Texts = Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
-"""One text or more."""
+AnyIds = Annotated[tuple[OpaqueId, ...], Field(strict=False)]
+"""Ids that narrow a choice; none at all narrows nothing."""
+
+AnyTexts = Annotated[tuple[Text, ...], Field(strict=False)]
+"""Texts that narrow a choice; none at all narrows nothing."""
+
+Address = Annotated[Text, AfterValidator(_address)]
+"""An email address, with or without a name before it."""

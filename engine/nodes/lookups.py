@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 from engine.context import MISSING, Context
 from engine.events import opaque_id
+from engine.facts import DAY_MS
 from engine.nodes.base import Failed
 from engine.types import Json
+from engine.wire import rfc3339
 
 CONTACT_FIELD = "event.contactId"
 CAMPAIGN_FIELD = "event.campaignId"
@@ -46,6 +48,11 @@ def contact_facts(context: Context, path: str) -> Mapping[str, Json] | None:
     if found is None:
         context.note_seen(path, {"contactId": contact_id, "readable": False, "subject": context.subject.id})
     return found
+
+
+def in_days(context: Context, days: float) -> str:
+    """Write the date so many days from the step's now. Dates in commands are not scaled by MAL_TIME_SCALE."""
+    return rfc3339(context.now_ms + round(days * DAY_MS))
 
 
 def set_only(**payload: Json) -> dict[str, Json]:

@@ -6,7 +6,7 @@ import pkgutil
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 
 from engine.nodes import actions, conditions, triggers
 from engine.nodes.base import NodeType
@@ -18,13 +18,11 @@ NOT_BUILT_YET = frozenset({"schedule", "ab_split", "wait_for_event", "run_flow"}
 @cache
 def node_types() -> Mapping[str, NodeType]:
     """Return every node type by name, sorted."""
-    found = {node.name: node for package in (triggers, conditions, actions) for node in _in(package.__path__, package)}
+    found = {node.name: node for package in (triggers, conditions, actions) for node in _in(package)}
     return MappingProxyType(dict(sorted(found.items())))
 
 
-def _in(path: list[str], package: object) -> Iterator[NodeType]:
-    prefix = f"{package.__name__}."
-    for module in pkgutil.iter_modules(path, prefix):
-        if not module.name.rpartition(".")[2].startswith("_"):
-            node: NodeType = import_module(module.name).NODE
-            yield node
+def _in(package: ModuleType) -> Iterator[NodeType]:
+    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        node: NodeType = import_module(module.name).NODE
+        yield node

@@ -72,7 +72,7 @@ def play(driver: FlowDriver, step: dict[str, Any]) -> None:
             raise AssertionError(f"a script has no verb {verb!r}")
 
 
-@pytest.mark.parametrize(("example", "case"), all_cases())
+@pytest.mark.parametrize(("example", "case"), list(all_cases()))
 def test_an_example_does_what_it_says(example: Path, case: Case) -> None:
     driver = FlowDriver(published(example))
     for step in case["script"]:
