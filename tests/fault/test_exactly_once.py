@@ -112,8 +112,7 @@ async def test_workers_that_join_leave_and_come_back_as_zombies(pipeline: Pipeli
     await third.begin()
     first.stop()
     await asyncio.sleep(1)
-    if second.has_ended():
-        second.start()
+    await second.revive()
     await sending
     await verify(pipeline)
 

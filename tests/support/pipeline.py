@@ -64,8 +64,11 @@ class Worker:
         """Ask it to end, and wait until it is gone."""
         self._process.stop()
 
-    def has_ended(self) -> bool:
-        return self._process.poll() is not None
+    async def revive(self) -> None:
+        """Start it again where it has ended, as `mal up` would."""
+        if self._process.poll() is not None:
+            self._process.stop()
+            await self.begin()
 
 
 class Pipeline:
