@@ -1,6 +1,6 @@
 """The Python client (contract.md section 10): emit events, start flows by hand, hear what happens.
 
-For scripts and tests. Speaks to Kafka alone: it works without Postgres, and without any process of ours but the workers.
+For scripts and tests. Speaks to Kafka alone: works without Postgres, and without any process of ours but the workers.
 """
 
 from __future__ import annotations

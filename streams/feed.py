@@ -113,6 +113,8 @@ def _fit_step(step: Mapping[str, Json]) -> Fields:
 
 def _without_values(record: Fields) -> Fields:
     """Leave out what steps read and gave."""
+    if "steps" not in record:
+        return record
     steps = [
         {
             **step,
@@ -120,25 +122,32 @@ def _without_values(record: Fields) -> Fields:
             "output": _CUT if step.get("output") else step.get("output"),
             "truncated": True,
         }
-        for step in record.get("steps", ())
+        for step in record["steps"]
     ]
     return {**record, "steps": steps}
 
 
 def _with_short_values(record: Fields) -> Fields:
-    """Shorten every long value: messages of errors, ids, whatever an event called its cause."""
-    short: Fields = {}
-    for name, value in record.items():
-        if isinstance(value, (list, tuple)):
-            short[name] = [
-                {key: shorten(one, _MAX_ITEM_BYTES) for key, one in item.items()}
-                if isinstance(item, Mapping)
-                else shorten(item, _MAX_ITEM_BYTES)
-                for item in value
-            ]
-        else:
-            short[name] = shorten(value, MAX_VALUE_BYTES)
-    return short
+    """Shorten every long value, keeping the shape: messages of errors, ids, whatever an event called its cause."""
+    return {name: _short_field(value) for name, value in record.items()}
+
+
+def _short_field(value: Json) -> Json:
+    if isinstance(value, (list, tuple)):
+        return [_short_fields(item) for item in value]
+    return _short_fields(value)
+
+
+def _short_fields(value: Json) -> Json:
+    """Shorten the fields of an object of the feed, and those of an error inside it."""
+    if not isinstance(value, Mapping):
+        return shorten(value, _MAX_ITEM_BYTES)
+    return {
+        name: {key: shorten(one, _MAX_ITEM_BYTES) for key, one in field.items()}
+        if isinstance(field, Mapping)
+        else shorten(field, _MAX_ITEM_BYTES)
+        for name, field in value.items()
+    }
 
 
 def _with_short_lists(record: Fields) -> Fields:

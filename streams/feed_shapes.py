@@ -7,20 +7,26 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from engine.types import ExecutionStatus, Origin, StepStatus
 from engine.wire import Wire
 
 
-class FeedSubject(Wire):
+class Told(Wire):
+    """A shape that others read: fields may be added to it, so one that is not known is passed over."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class FeedSubject(Told):
     """Who or what an execution is about."""
 
     type: str
     id: str
 
 
-class FeedTrigger(Wire):
+class FeedTrigger(Told):
     """The event that started an execution."""
 
     event_id: str
@@ -31,7 +37,7 @@ class FeedTrigger(Wire):
     depth: int = 0
 
 
-class FeedInput(Wire):
+class FeedInput(Told):
     """Where the record lies that moved an execution."""
 
     topic: str
@@ -39,7 +45,7 @@ class FeedInput(Wire):
     offset: int
 
 
-class FeedError(Wire):
+class FeedError(Told):
     """What went wrong."""
 
     code: str
@@ -49,7 +55,7 @@ class FeedError(Wire):
     value: Any = None
 
 
-class FeedStep(Wire):
+class FeedStep(Told):
     """A step that moved. An `input` or `output` beyond 4 KiB is cut and marked `truncated`, and so is the step."""
 
     node_id: str
@@ -68,7 +74,7 @@ class FeedStep(Wire):
     truncated: bool = False
 
 
-class FeedWait(Wire):
+class FeedWait(Told):
     """What an execution waits for."""
 
     node_id: str
@@ -77,7 +83,7 @@ class FeedWait(Wire):
     for_: str = Field(alias="for")
 
 
-class FeedPathStep(Wire):
+class FeedPathStep(Told):
     """One step of the whole way, on the record that ends an execution."""
 
     node_id: str
@@ -86,7 +92,7 @@ class FeedPathStep(Wire):
     port: str | None = None
 
 
-class Progress(Wire):
+class Progress(Told):
     """How far an execution is."""
 
     completed_steps: int
@@ -94,7 +100,7 @@ class Progress(Wire):
     current_status: ExecutionStatus
 
 
-class ExecutionRecord(Wire):
+class ExecutionRecord(Told):
     """An execution moved. `seq` counts from 1 for each execution."""
 
     execution_id: str
@@ -120,7 +126,7 @@ class ExecutionRecord(Wire):
     truncated: bool = False
 
 
-class DecisionRecord(Wire):
+class DecisionRecord(Told):
     """Something was held back, and why. `flowId` is null where no flow was reached."""
 
     decision: Literal["suppressed", "held"]
