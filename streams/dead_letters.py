@@ -104,21 +104,24 @@ async def redrive(kafka: Mapping[str, Any], ids: Sequence[str] | None) -> list[L
 
     Args:
         kafka: the client's arguments.
-        ids: which, also those put back before; None: all that were not.
+        ids: which, also those put back before; None: all that were not, but for those that cannot be.
 
     Returns:
         What was put back, in order.
 
     Raises:
-        DeadLetterError: an id is unknown, a letter was cut, or its topic is gone; nothing was put back.
+        DeadLetterError: an id is unknown, its letter was cut, or its topic is gone; nothing was put back.
         KafkaError: Kafka is away; what was noted until then is put back.
     """
     letters = await list_letters(kafka)
+    known = await _topics(kafka)
     if ids is None:
-        chosen = [letter for letter in letters if letter.redriven is None and not letter.truncated]
+        chosen = [
+            letter for letter in letters if letter.redriven is None and not letter.truncated and letter.topic in known
+        ]
     else:
         chosen = _chosen(letters, ids)
-    await _check(kafka, chosen)
+        _check(chosen, known)
     if chosen:
         await _put_back(kafka, chosen)
     return chosen
@@ -132,17 +135,20 @@ def _chosen(letters: Sequence[Letter], ids: Sequence[str]) -> list[Letter]:
     return [by_id[letter_id] for letter_id in dict.fromkeys(ids)]
 
 
-async def _check(kafka: Mapping[str, Any], letters: Sequence[Letter]) -> None:
+def _check(letters: Sequence[Letter], known: set[str]) -> None:
     if cut := [letter.id for letter in letters if letter.truncated]:
         raise DeadLetterError(f"{', '.join(cut)} was too long to be kept whole; its writer must send it again")
+    if gone := sorted({letter.topic for letter in letters} - known):
+        raise DeadLetterError(f"Kafka has no topic {', '.join(gone)} any more; nothing can be put back there")
+
+
+async def _topics(kafka: Mapping[str, Any]) -> set[str]:
     admin = AIOKafkaAdminClient(**kafka)
     try:
         await admin.start()
-        known = set(await admin.list_topics())
+        return set(await admin.list_topics())
     finally:
         await admin.close()
-    if gone := sorted({letter.topic for letter in letters} - known):
-        raise DeadLetterError(f"Kafka has no topic {', '.join(gone)} any more; nothing can be put back there")
 
 
 async def _put_back(kafka: Mapping[str, Any], letters: Sequence[Letter]) -> None:
