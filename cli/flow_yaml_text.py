@@ -19,6 +19,8 @@ ONE_LINE_CHARS = 100
 BLOCK_LEVELS = 2
 """The outermost levels never do."""
 NEVER_WRAPPED = 2**31
+ODD_BREAKS = re.compile("[\r\x85\u2028\u2029]")
+"""Ends of lines to YAML 1.1: only escaped they stay what they are."""
 
 
 class _Dumper(yaml.SafeDumper):
@@ -66,9 +68,12 @@ def _is_short(value: Any, children: list[Any]) -> bool:
 
 
 def _represent_text(dumper: _Dumper, value: str) -> yaml.Node:
-    # Text of several lines is written as it is, where nothing of it would be lost.
-    as_it_is = "\n" in value.strip("\n") and not value[0].isspace()
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if as_it_is else None)
+    style = None
+    if ODD_BREAKS.search(value):
+        style = '"'
+    elif "\n" in value.strip("\n") and not value[0].isspace():
+        style = "|"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
 
 for _name, _pattern, _first in CORE_SCALARS:

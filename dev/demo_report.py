@@ -54,12 +54,12 @@ class Screen:
     def say(self, text: str | Text = "") -> None:
         """Print a line."""
         self._close()
-        self._console.print(text)
+        self._console.print(text, soft_wrap=True)
 
     def progress(self, progress: Progress) -> None:
         """Show how far it is."""
         if not self._in_place:
-            self._console.print(progress.line())
+            self.say(progress.line())
             return
         line = progress.line()[: self._console.width - 1]
         sys.stdout.write(f"\r\x1b[2K{line}")
