@@ -8,8 +8,8 @@ from typing import Final
 import asyncpg
 
 POSTGRES_AWAY: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""What asyncpg raises when Postgres is away, starting, or refuses (a TimeoutError is an OSError). The last of them is how
-it puts that Postgres shut down just when a statement was sent ("cannot switch to state 15")."""
+"""What asyncpg raises when Postgres is away, starting, or refuses (a TimeoutError is an OSError). The last of them is
+how it puts that Postgres shut down just when a statement was sent ("cannot switch to state 15")."""
 FIRST_PAUSE_SECONDS: Final = 0.2
 LONGEST_PAUSE_SECONDS: Final = 5.0
 

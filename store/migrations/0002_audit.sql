@@ -1,5 +1,6 @@
 -- What the engine did: a projection of mal.executions and tap.command-results, which can be built again from offset 0.
--- Ids that come from outside can be of any length, so they have hash indexes: a btree refuses more than 2,704 bytes.
+-- Ids that come from outside can be of any length, and a btree refuses more than 2,704 bytes: so hash indexes, or,
+-- where many rows have the same, indexes of their beginnings (a hash index walks a longer chain of pages for each).
 
 create table automation_executions (
     id           text collate "C" not null,
@@ -27,7 +28,7 @@ create table automation_executions (
 ) partition by range (started_at);
 create index automation_executions_flow on automation_executions (flow_id, started_at);
 create index automation_executions_started on automation_executions (started_at);
-create index automation_executions_subject on automation_executions using hash (subject_id);
+create index automation_executions_subject on automation_executions (left(subject_id, 200), started_at);
 create index automation_executions_open on automation_executions (flow_id, flow_version)
     where status in ('running', 'paused');
 create table automation_executions_default partition of automation_executions default;
@@ -82,7 +83,7 @@ create table automation_decisions (
 create index automation_decisions_at on automation_decisions (at);
 create index automation_decisions_event on automation_decisions using hash (event_id);
 create index automation_decisions_execution on automation_decisions using hash (execution_id);
-create index automation_decisions_subject on automation_decisions using hash (subject_id);
+create index automation_decisions_subject on automation_decisions (left(subject_id, 200), at);
 create table automation_decisions_default partition of automation_decisions default;
 
 create table automation_command_results (

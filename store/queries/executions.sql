@@ -1,7 +1,7 @@
 -- name: list
 select * from automation_executions
 where ($1::text is null or flow_id = $1)
-  and ($2::text is null or subject_id = $2)
+  and ($2::text is null or left(subject_id, 200) = left($2, 200) and subject_id = $2)
   and ($3::text is null or status = $3)
   and ($4::timestamptz is null or started_at >= $4)
 order by started_at desc, id

@@ -32,17 +32,17 @@ class Audit:
     """The audit's process: started, killed, stopped. Its log is a file."""
 
     def __init__(self, folder: Path, kafka: str, dsn: str) -> None:
-        self.log = folder / "audit.log"
-        self.ready = folder / "audit.ready"
+        self._log = folder / "audit.log"
+        self._ready = folder / "audit.ready"
         self._environment = {
             **os.environ, "MAL_KAFKA_BOOTSTRAP_SERVERS": kafka, "MAL_POSTGRES_DSN": dsn,
-            "MAL_READY_FILE": str(self.ready), "MAL_LOG_LEVEL": "INFO",
+            "MAL_READY_FILE": str(self._ready), "MAL_LOG_LEVEL": "INFO",
         }  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        self.ready.unlink(missing_ok=True)
-        with self.log.open("ab") as log:
+        self._ready.unlink(missing_ok=True)
+        with self._log.open("ab") as log:
             self._process = subprocess.Popen([sys.executable, "-c", RUN], env=self._environment, stderr=log)
 
     def signal(self, number: signal.Signals) -> None:
@@ -62,6 +62,15 @@ class Audit:
 
     def is_running(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    async def is_ready(self) -> bool:
+        return await asyncio.to_thread(self._ready.exists)
+
+    async def says(self, text: str) -> bool:
+        return text in await asyncio.to_thread(self.read_log)
+
+    def read_log(self) -> str:
+        return self._log.read_text(encoding="utf-8") if self._log.exists() else ""
 
     def discard(self) -> None:
         if self.is_running():
