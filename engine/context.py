@@ -130,9 +130,13 @@ class Context:
     def resolve(self, path: str) -> Json | Missing:
         """Read a dotted path such as `event.campaignId`; list items by number. Absent is MISSING, never an error."""
         first, *rest = path.split(".")
-        value: Json | Missing = self.root(first)
-        if first == "event" and len(rest) == 1 and rest[0] in _ENGAGEMENT_WORDS and rest[0] not in self.event.payload:
-            return self.engagement.get(rest[0], False)
+        value: Json | Missing
+        if first == "event" and rest:  # most paths: no need to build the root, with its engagement
+            value = self.event.payload
+            if rest[0] in _ENGAGEMENT_WORDS and rest[0] not in value:
+                value = self.engagement
+        else:
+            value = self.root(first)
         for key in rest:
             value = _child(value, key)
             if value is MISSING:
@@ -202,7 +206,8 @@ def _event_root(context: Context) -> Json:
     unsaid = [word for word in _ENGAGEMENT_WORDS if word not in payload]
     if not unsaid:
         return payload
-    return {**payload, **{word: context.engagement.get(word, False) for word in unsaid}}
+    engagement = context.engagement
+    return {**payload, **{word: engagement.get(word, False) for word in unsaid}}
 
 
 def _subject_contact(context: Context) -> Json:

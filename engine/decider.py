@@ -13,6 +13,7 @@ from typing import Any, Final, Protocol
 
 from engine import facts, feed
 from engine.due import Timer
+from engine.entered import Entry, enter, new_entry
 from engine.events import MAX_DEPTH, Event
 from engine.inputs import Ended, Moment, Started, Step, TimerDue
 from engine.interpreter import step
@@ -236,14 +237,17 @@ class Decider:
         if event.subject is None or event.scope is None:
             raise AssertionError("an event without subject or scope enters nothing")
         entries = self._tables.get(ENTRIES, key) or {}
-        entry: dict[str, Any] = entries.setdefault(plan.flow_id, {"count": 0, "lastMs": 0, "events": []})
-        mark = mark_of(event.source, event.id)
-        if mark in entry["events"]:
+        entry: Entry = entries.setdefault(plan.flow_id, new_entry())
+        pages = f"{key}\x1f{plan.flow_id}\x1f"
+        if not enter(
+            entry,
+            mark_of(event.source, event.id),
+            moment.now_ms,
+            lambda name: self._tables.get(ENTRIES, pages + name),
+            lambda name, marks: self._tables.put(ENTRIES, pages + name, marks),
+        ):
             self._suppress(event, source, "duplicate_event", moment, plan.flow_id)
             return
-        entry["count"] += 1
-        entry["lastMs"] = moment.now_ms
-        entry["events"].append(mark)
         self._tables.put(ENTRIES, key, entries)
         started = Started(event, origin, index.limits_of(plan.user_id, plan.workspace_id), self._time_scale)
         own = facts.SubjectFacts(event.subject, row.get("facts", {}), self._of(event.scope))

@@ -7,16 +7,27 @@ therefore leads to the same ids whenever, wherever and however often it is proce
 from __future__ import annotations
 
 import json
-from uuid import UUID, uuid5
+from hashlib import sha1
+from typing import Final
+from uuid import UUID
 
 from engine.types import CommandId, ExecutionId, FlowId, NodeId, Subject
 
-NAMESPACE = UUID("6f0c1f0e-6d5b-5f0a-9a53-3c2f8e0b7a11")
+NAMESPACE: Final = UUID("6f0c1f0e-6d5b-5f0a-9a53-3c2f8e0b7a11")
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def derive(*parts: str | int | None) -> str:
-    """Return the id of a tagged array of parts."""
-    return str(uuid5(NAMESPACE, json.dumps(parts, separators=(",", ":"), ensure_ascii=False)))
+    """Return the id of a tagged array of parts.
+
+    It is `uuid5(NAMESPACE, …)` of the standard library, spelled out, because each command needs one: twice as fast.
+    """
+    name = _ENCODER.encode(parts).encode()
+    digest = bytearray(sha1(NAMESPACE.bytes + name, usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    text = digest.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def execution_id(flow_id: FlowId, source: str, subject: Subject, event_id: str) -> ExecutionId:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from engine.types import Json, NodeId
+
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class StepOutputs(Mapping[str, Json]):
@@ -29,4 +32,4 @@ class StepOutputs(Mapping[str, Json]):
 
 def json_bytes(value: Json) -> int:
     """Return the size of a value as JSON in UTF-8, in bytes."""
-    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"))
+    return len(_ENCODER.encode(value).encode("utf-8", "surrogatepass"))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
+
+_DAY_MS: Final = 86_400_000
+_EPOCH: Final = date(1970, 1, 1)
 
 
 class Wire(BaseModel):
@@ -30,10 +34,23 @@ class Wire(BaseModel):
 
 
 def rfc3339(timestamp_ms: int) -> str:
-    """Write milliseconds since the epoch as RFC 3339 in UTC with `Z`; whole seconds carry no fraction."""
-    moment = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
-    text = moment.isoformat(timespec="milliseconds" if timestamp_ms % 1000 else "seconds")
-    return text.replace("+00:00", "Z")
+    """Write milliseconds since the epoch as RFC 3339 in UTC with `Z`; whole seconds carry no fraction.
+
+    Raises:
+        OverflowError: it lies outside the years 1 to 9999.
+    """
+    # Written by hand: every step writes several, and datetime takes ten times as long.
+    day, of_day_ms = divmod(timestamp_ms, _DAY_MS)
+    of_day, millis = divmod(of_day_ms, 1000)
+    minutes, second = divmod(of_day, 60)
+    hour, minute = divmod(minutes, 60)
+    fraction = f".{millis:03}" if millis else ""
+    return f"{_date(day)}T{hour:02}:{minute:02}:{second:02}{fraction}Z"
+
+
+@lru_cache(maxsize=1_024)
+def _date(day: int) -> str:
+    return (_EPOCH + timedelta(days=day)).isoformat()
 
 
 def parse_rfc3339(text: str) -> int:

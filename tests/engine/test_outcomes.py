@@ -3,10 +3,11 @@
 from typing import Any
 
 from engine.flow import LimitsRecord
+from engine.types import FlowId, Scope
 from tests.support.driver import FlowDriver
 from tests.support.flows import event, opened, version
 
-OPEN = ("email_open", {})
+OPEN: tuple[str, dict[str, Any]] = ("email_open", {})
 TAG = ("tag_contact", {"tag": "warm"})
 TASK = ("create_release_task", {"title": "Call", "description": "", "dueDateDays": 1})
 SEND = ("send_email_campaign", {"subject": "Hi", "body": "Hello", "fromEmail": "a@example.com"})
@@ -164,16 +165,103 @@ def test_conditions_see_the_event_that_woke_them() -> None:
 
 
 def test_a_late_wait_counts_from_the_wall_clock() -> None:
-    from engine.inputs import Moment  # noqa: PLC0415  # only this test looks at two clocks
-
     driver = FlowDriver(version({"t": OPEN, "w": ("delay", {"delaySeconds": 60}), "a": TAG}, "t>w w>a"))
-    type(driver).moment = property(lambda self: Moment(self.now_ms, self.now_ms + 3_600_000))  # type: ignore[assignment,method-assign]
-    try:
-        driver.send(opened())
-        driver.advance(3_600)
-        assert driver.commands == []
-        driver.advance(60)
-        assert len(driver.commands) == 1
-        assert "countedFrom" in driver.steps("w")[0]["notes"]
-    finally:
-        type(driver).moment = property(lambda self: Moment(self.now_ms, self.now_ms))  # type: ignore[assignment,method-assign]
+    driver.late_ms = 3_600_000
+    driver.send(opened())
+    driver.advance(3_600)
+    assert driver.commands == []
+    driver.advance(60)
+    assert len(driver.commands) == 1
+    assert "countedFrom" in driver.steps("w")[0]["notes"]
+
+
+def test_an_archived_flow_ends_what_runs_and_takes_nothing_new() -> None:
+    nodes = {"t": OPEN, "a": TAG, "w": ("delay", {"delaySeconds": 60}), "b": TAG}
+    driver = run(nodes, "t>a a>w w>b")
+    driver.archive("flow-1")
+    assert status(driver) == ("succeeded", "archived")
+    assert [(step["nodeId"], step["reason"]) for step in driver.feed[-1]["steps"]] == [
+        ("w", "archived"), ("b", "unreached"),
+    ]  # fmt: skip
+    driver.archive("flow-1")
+    driver.advance(60)
+    driver.send({**opened(), "id": "late"})
+    assert len(driver.commands) == 1
+    assert len(driver.feed) == 2
+
+
+def test_an_execution_whose_version_is_gone_says_so() -> None:
+    nodes = {"t": OPEN, "w": ("delay", {"delaySeconds": 60}), "b": TAG}
+    for end in ("timer", "archive"):
+        driver = run(nodes, "t>w w>b")
+        driver.flow_table.drop_version(FlowId("flow-1"), 1)
+        if end == "timer":
+            driver.advance(60)
+        else:
+            driver.archive("flow-1")
+        assert status(driver) == ("failed", "completed")
+        assert driver.executions[0]["error"]["code"] == "version_missing"
+        assert driver.tables.rows["executions"] == {}
+
+
+def test_a_command_that_is_too_large_fails_its_step() -> None:
+    driver = run({"t": OPEN, "a": ("notify_user", {"message": "x" * 600_000})}, "t>a")
+    [step] = driver.steps("a")
+    assert (step["status"], step["error"]["code"]) == ("failed", "command_too_large")
+    assert driver.commands == []
+
+
+def test_limits_can_be_taken_back() -> None:
+    driver = FlowDriver(
+        version({"t": OPEN, "a": TAG}, "t>a"), limits=[LimitsRecord(kind="user", id="user_001", max_external_writes=1)]
+    )
+    driver.flow_table.drop_limits(Scope("user", "user_001"))
+    driver.send(opened())
+    assert status(driver) == ("succeeded", "completed")
+
+
+def test_a_flow_that_is_forgotten_starts_nothing() -> None:
+    driver = FlowDriver(version({"t": OPEN, "a": TAG}, "t>a"))
+    driver.flow_table.drop_head(FlowId("flow-1"))
+    driver.send(opened())
+    assert driver.feed == []
+
+
+def test_facts_of_every_scope_are_kept_where_that_is_set() -> None:
+    driver = FlowDriver(all_facts=True)
+    driver.send(opened())
+    driver.send(event("made_up", contactId="c1"))
+    assert [len(rows) for rows in driver.tables.rows.values()] == [1]
+
+
+def test_a_manual_start_without_a_scope_is_unscoped() -> None:
+    driver = FlowDriver(version({"t": ("manual_trigger", {}), "a": TAG}, "t>a"))
+    driver.trigger("flow-1", {**event("manual_trigger", "mal"), "metadata": None})
+    assert [decision["reason"] for decision in driver.decisions] == ["unscoped"]
+
+
+def test_an_event_enters_a_flow_once_ever_however_many_others_do() -> None:
+    driver = FlowDriver(version({"t": OPEN, "a": ("log_event", {"message": "x"})}, "t>a"))
+    for number in range(200):
+        driver.send({**opened(), "id": f"event-{number}"})
+    driver.advance(8 * 86_400)
+    for number in (0, 100, 199):
+        driver.send({**opened(), "id": f"event-{number}"})
+    assert len(driver.executions) == 200
+    assert [decision["flowId"] for decision in driver.decisions] == ["flow-1"] * 3
+
+
+def test_a_time_scale_shortens_waits_and_is_told() -> None:
+    flow = version({"t": OPEN, "w": ("delay", {"delaySeconds": 604_800}), "a": TAG}, "t>w w>a")
+    driver = FlowDriver(flow, time_scale=604_800)
+    driver.send(opened())
+    driver.advance(1)
+    assert len(driver.commands) == 1
+    assert driver.steps("w")[0]["notes"] == {"timeScale": 604_800}
+
+
+def test_no_time_scale_leads_beyond_the_calendar() -> None:
+    flow = version({"t": OPEN, "w": ("delay", {"delaySeconds": 3_000_000_000}), "a": TAG}, "t>w w>a")
+    driver = FlowDriver(flow, time_scale=0.0001)
+    driver.send(opened())
+    assert driver.feed[0]["waiting"][0]["until"] == "9999-12-31T23:59:59Z"

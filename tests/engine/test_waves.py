@@ -5,7 +5,7 @@ from typing import Any
 from tests.support.driver import FlowDriver
 from tests.support.flows import opened, version
 
-OPEN = ("email_open", {})
+OPEN: tuple[str, dict[str, Any]] = ("email_open", {})
 NOTE = ("log_event", {"message": "here"})
 WEEK = 604_800
 

@@ -5,10 +5,11 @@ Four verbs: `send` an event, `advance` the clock, and look at `commands` and `fe
 
 from __future__ import annotations
 
-import copy
 import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+import orjson
 
 from engine.decider import Decider, Source
 from engine.due import DueIndex, Timer
@@ -24,19 +25,25 @@ START_MS = 1_790_000_000_000
 
 
 class MemoryTables:
-    """The tables of a shard as dicts; what is read is a copy, as from bytes."""
+    """The tables of a shard as dicts of bytes: every row goes through JSON, so what does not survive that shows."""
 
     def __init__(self) -> None:
-        self.rows: dict[str, dict[str, dict[str, Any]]] = {}
+        self.rows: dict[str, dict[str, bytes]] = {}
 
     def get(self, table: str, key: str) -> dict[str, Any] | None:
-        return copy.deepcopy(self.rows.get(table, {}).get(key))
+        row = self.rows.get(table, {}).get(key)
+        return None if row is None else plain(row)
 
     def put(self, table: str, key: str, row: dict[str, Any]) -> None:
-        self.rows.setdefault(table, {})[key] = copy.deepcopy(row)
+        self.rows.setdefault(table, {})[key] = orjson.dumps(row)
 
     def delete(self, table: str, key: str) -> None:
         self.rows.get(table, {}).pop(key, None)
+
+
+def plain(encoded: bytes) -> Any:
+    """Decode a value."""
+    return orjson.loads(encoded)
 
 
 class FlowDriver:
@@ -44,10 +51,20 @@ class FlowDriver:
 
     Args:
         flows: published versions, as `FlowVersion`s or dicts of its wire shape; in force from the start.
+        limits: of users and workspaces.
+        time_scale: MAL_TIME_SCALE.
     """
 
-    def __init__(self, *flows: FlowVersion | Mapping[str, Any], limits: Iterable[LimitsRecord] = ()) -> None:
+    def __init__(
+        self,
+        *flows: FlowVersion | Mapping[str, Any],
+        limits: Iterable[LimitsRecord] = (),
+        time_scale: float = 1.0,
+        all_facts: bool = False,
+    ) -> None:
         self.now_ms = START_MS
+        self.late_ms = 0
+        """How far the wall clock is ahead of the log."""
         self.tables = MemoryTables()
         self.entities: dict[str, dict[str, Any]] = {}
         self.due = DueIndex()
@@ -59,7 +76,7 @@ class FlowDriver:
             self.publish(flow, at_ms=0)
         for record in limits:
             self.flow_table.put_limits(record)
-        self.decider = Decider(self.tables, self, self.entities)
+        self.decider = Decider(self.tables, self, self.entities, time_scale=time_scale, all_facts=all_facts)
         self._offsets = itertools.count()
 
     # ---- verbs
@@ -88,6 +105,14 @@ class FlowDriver:
         self._carry_facts()
         return read
 
+    def archive(self, flow_id: str) -> None:
+        """Archive a flow: nothing enters any more, and what runs is ended."""
+        known = self.flow_table.snapshot().flows[FlowId(flow_id)].head
+        statuses = (*known.statuses, StatusChange(status="archived", at_ms=self.now_ms))
+        self.flow_table.put_head(known.model_copy(update={"statuses": statuses}))
+        for execution in [record["executionId"] for record in self.executions if record["flowId"] == flow_id]:
+            self.decider.archive(execution, self.flow_table.snapshot(), self.moment)
+
     def trigger(self, flow_id: str, event: Mapping[str, Any]) -> Event:
         """Start one flow by hand."""
         offset = next(self._offsets)
@@ -107,13 +132,13 @@ class FlowDriver:
     @property
     def moment(self) -> Moment:
         """Now, on both clocks."""
-        return Moment(self.now_ms, self.now_ms)
+        return Moment(self.now_ms, self.now_ms + self.late_ms)
 
     @property
     def commands(self) -> list[dict[str, Any]]:
         """What was sent, as type, subject and payload."""
         return [
-            {"type": command.type, "subject": command.subject.id, "payload": dict(command.payload)}
+            {"type": command.type, "subject": command.subject.id, "payload": plain(orjson.dumps(command.payload))}
             for _run, command in self.sent
         ]
 
@@ -139,13 +164,13 @@ class FlowDriver:
         self.sent.append((run, command))
 
     def record(self, subject: Subject | None, record: dict[str, Any]) -> None:
-        self.feed.append(copy.deepcopy(record))
+        self.feed.append(plain(orjson.dumps(record)))
 
     def fact(self, entity: Subject, event: Event) -> None:
         self.facts_elsewhere.append((entity, event))
 
     def broadcast(self, key: str, row: dict[str, Any]) -> None:
-        self.entities[key] = copy.deepcopy(row)
+        self.entities[key] = plain(orjson.dumps(row))
 
     def timer(self, run: Run, timer: Timer) -> None:
         self.due.add(timer)
