@@ -22,7 +22,6 @@ _MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 class Settings(BaseSettings):
     """What the environment says. Each field is `MAL_` and its name in capitals; an empty variable is not set."""
 
-    # A secret must never come back in the message of an error.
     model_config = SettingsConfigDict(
         env_prefix="MAL_", env_ignore_empty=True, extra="ignore", frozen=True, validate_default=True
     )

@@ -203,6 +203,33 @@ async def test_a_handler_that_raises_gets_its_record_again_and_what_is_done_stay
     assert heard == ["first", "second", "second", "third"]
 
 
+async def test_a_group_misses_nothing_while_one_joins_and_one_leaves(
+    kafka_client: dict[str, Any],
+) -> None:
+    mark = str(uuid4())
+    heard: set[str] = set()
+
+    def events(start: int) -> list[dict[str, Any]]:
+        return [
+            {**OPEN, "id": f"{mark} {number}", "payload": {"contactId": f"c-{number}"}}
+            for number in range(start, start + 60)
+        ]
+
+    def hear(client: AutomationClient) -> asyncio.Future[None]:
+        return client.on_event("email_open", lambda event: heard.add(event["id"]))
+
+    wanted = {f"{mark} {number}" for number in range(180)}
+    async with AutomationClient(**kafka_client, group_id=f"pair-{mark}") as stays:
+        async with AutomationClient(**kafka_client, group_id=f"pair-{mark}") as leaves:
+            await hear(leaves)
+            await stays.emit_automation_events(events(0))
+            joined = hear(stays)
+            await stays.emit_automation_events(events(60))
+            await joined
+        await stays.emit_automation_events(events(120))
+        await until(lambda: wanted <= heard)
+
+
 async def test_progress_is_that_of_the_latest_record(kafka_client: dict[str, Any]) -> None:
     execution = str(uuid4())
 
