@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from agents.audit_outage import POSTGRES_AWAY, Outage
 from store.audit.positions import read_positions
@@ -29,6 +29,7 @@ ROUND_SECONDS: Final = 300.0
 CATCH_UP_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.5
 LOOK_SECONDS: Final = 30.0
+POLL_MS: Final = 200
 LOOK_BYTES: Final = 64 * 1024
 """Of one partition: only its first record is looked at."""
 
@@ -72,8 +73,10 @@ async def retire_round(
     if not candidates:
         return 0
     async with asyncio.timeout(LOOK_SECONDS):
-        undecided_ms = await _earliest_undecided(kafka, group)
-        ends = await _feed_ends(kafka)
+        inputs, committed = await _partitions_and_committed(kafka, group)
+        undecided_ms = await _earliest_undecided(kafka, inputs, committed)
+        # All topics with subjects have the same partitions. Asked last: what the workers decided is on the feed by now.
+        ends = await _feed_ends(kafka, {one.partition for one in inputs})
     # None undecided: every input is read to its end.
     candidates = [one for one in candidates if undecided_ms is None or one.at_ms <= undecided_ms]
     if not candidates or not await _is_written_up_to(pool, ends):
@@ -84,12 +87,13 @@ async def retire_round(
     return len(retired)
 
 
-async def _earliest_undecided(kafka: Mapping[str, Any], group: str) -> int | None:
+async def _earliest_undecided(
+    kafka: Mapping[str, Any], inputs: set[TopicPartition], committed: Mapping[TopicPartition, int]
+) -> int | None:
     """Return the lowest timestamp among the first records that workers have not decided, None where there are none.
 
     A shard's clock never goes back, so what follows such a record is decided at its time or later.
     """
-    committed = await _committed(kafka, group)
     consumer = AIOKafkaConsumer(
         **kafka,
         group_id=None,
@@ -100,16 +104,16 @@ async def _earliest_undecided(kafka: Mapping[str, Any], group: str) -> int | Non
     )
     try:
         await consumer.start()
-        waiting = await _partitions(consumer, INPUT_TOPICS)
-        consumer.assign(sorted(waiting))
-        first, end = await consumer.beginning_offsets(list(waiting)), await consumer.end_offsets(list(waiting))
-        for one in waiting:
+        consumer.assign(sorted(inputs))
+        first, end = await consumer.beginning_offsets(list(inputs)), await consumer.end_offsets(list(inputs))
+        for one in inputs:
             consumer.seek(one, max(first[one], committed.get(one, 0)))
         earliest: int | None = None
+        waiting = set(inputs)
         while waiting:
             # The markers of transactions are no records, but lie before the end: a position tells when that is reached.
             waiting = {one for one in waiting if await consumer.position(one) < end[one]}
-            for one, records in (await consumer.getmany(*waiting, timeout_ms=200)).items() if waiting else ():
+            for one, records in (await consumer.getmany(*waiting, timeout_ms=POLL_MS)).items() if waiting else ():
                 waiting.discard(one)
                 earliest = min([records[0].timestamp, *([] if earliest is None else [earliest])])
         return earliest
@@ -117,29 +121,33 @@ async def _earliest_undecided(kafka: Mapping[str, Any], group: str) -> int | Non
         await consumer.stop()
 
 
-async def _committed(kafka: Mapping[str, Any], group: str) -> dict[TopicPartition, int]:
+async def _partitions_and_committed(
+    kafka: Mapping[str, Any], group: str
+) -> tuple[set[TopicPartition], dict[TopicPartition, int]]:
+    """Return the partitions workers read, and where their group is in them."""
     admin = AIOKafkaAdminClient(**kafka)
     try:
         await admin.start()
+        described = {found["topic"]: found for found in await admin.describe_topics(list(INPUT_TOPICS))}
         offsets = await admin.list_consumer_group_offsets(group)
     finally:
         await admin.close()
-    return {one: max(0, found.offset) for one, found in offsets.items()}
+    if missing := [topic for topic in INPUT_TOPICS if topic not in described or not described[topic]["partitions"]]:
+        raise UnknownTopicOrPartitionError(f"Kafka has no topic {', '.join(missing)}; run `mal topics create`")
+    inputs = {
+        TopicPartition(topic, found["partition"]) for topic in INPUT_TOPICS for found in described[topic]["partitions"]
+    }
+    return inputs, {one: max(0, found.offset) for one, found in offsets.items()}
 
 
-async def _feed_ends(kafka: Mapping[str, Any]) -> dict[int, int]:
+async def _feed_ends(kafka: Mapping[str, Any], partitions: Iterable[int]) -> dict[int, int]:
     consumer = AIOKafkaConsumer(**kafka, group_id=None, enable_auto_commit=False)
     try:
         await consumer.start()
-        ends = await consumer.end_offsets(list(await _partitions(consumer, [EXECUTIONS])))
+        ends = await consumer.end_offsets([TopicPartition(EXECUTIONS, number) for number in partitions])
     finally:
         await consumer.stop()
     return {one.partition: end for one, end in ends.items()}
-
-
-async def _partitions(consumer: AIOKafkaConsumer, topics: tuple[str, ...] | list[str]) -> set[TopicPartition]:
-    await consumer.topics()  # asks for the metadata of all topics
-    return {TopicPartition(topic, number) for topic in topics for number in consumer.partitions_for_topic(topic) or ()}
 
 
 async def _is_written_up_to(pool: Pool, ends: Mapping[int, int]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -79,8 +79,8 @@ class Workers:
 
 
 @pytest.fixture
-async def workers(broker: str) -> AsyncIterator[Workers]:
-    yield Workers(broker)
+def workers(broker: str) -> Workers:
+    return Workers(broker)
 
 
 async def round_of(pool: Pool, broker: str, **more: Any) -> int:
@@ -103,6 +103,7 @@ async def write_up(pool: Pool, broker: str) -> None:
 async def test_it_stays_while_a_worker_has_an_event_of_its_time_to_decide(
     superseded: Pool, broker: str, workers: Workers
 ) -> None:
+    await workers.decide("mal", {(INPUT, 0): 0})
     await write_up(superseded, broker)
     old = await workers.write(SUPERSEDED_MS - 1)
     new = await workers.write(SUPERSEDED_MS)
