@@ -8,8 +8,6 @@ import typer
 
 from cli.errors import Refused
 from cli.settings import read_settings
-from dev.errors import DataInUseError, ServiceError
-from dev.supervisor import up
 
 
 def command(
@@ -22,6 +20,11 @@ def command(
     Kafka and Postgres are started where the environment names none; their data are under MAL_DATA_DIR. Once all is
     ready services.json is written there, and the other commands find the services by it.
     """
+    try:
+        from dev.errors import DataInUseError, ServiceError
+        from dev.supervisor import up
+    except ModuleNotFoundError as error:  # the image of the service is without it
+        raise Refused(f"`mal up` is for a development machine ({error}); run `make setup` in a checkout") from error
     try:
         up(read_settings().data_dir, simulators=simulators)
     except (DataInUseError, ServiceError) as error:

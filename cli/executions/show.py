@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.errors import Refused
-from cli.executions.story import tell
+from cli.executions.story import held_back, tell
 from cli.output import AsJson, print_json, print_text
 from cli.postgres import postgres
 from cli.settings import find_settings
@@ -26,7 +26,7 @@ def command(
     if as_json:
         print_json(shown)
         return
-    for line in tell(shown, names):
+    for line in held_back(shown) if "decision" in shown else tell(shown, names):
         print_text(line)
 
 
@@ -35,4 +35,6 @@ async def _read(execution: str) -> tuple[dict[str, Any], dict[str, str]]:
         shown = await executions.show(pool, execution)
         if shown is None:
             raise Refused(f"no execution {execution!r}; `mal executions list` shows what there is")
+        if "decision" in shown:
+            return shown, {}
         return shown, await executions.node_names(pool, shown["flowId"], shown["flowVersion"])

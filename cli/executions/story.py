@@ -5,7 +5,7 @@ Pure: takes the shape of contract.md section 4 and returns styled lines.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -29,9 +29,22 @@ def tell(execution: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[Tex
     yield from _head(execution)
     waits = {wait["nodeId"]: wait for wait in execution.get("waiting") or ()}
     steps = execution.get("steps") or ()
-    width = max((len(_name(step, names)) for step in steps), default=0)
+    widths = tuple(max((len(text) for text in texts), default=0) for texts in (
+        [_name(step, names) for step in steps], [_kind(step) for step in steps],
+    ))  # fmt: skip
     for number, step in enumerate(steps, 1):
-        yield from _step(number, step, names, width, waits.get(step["nodeId"]))
+        yield from _step(number, step, names, widths, waits.get(step["nodeId"]))
+
+
+def held_back(decision: Mapping[str, Any]) -> Iterator[Text]:
+    """Yield the lines that tell why there is no such execution: the shape of a decision, contract.md section 4."""
+    subject = decision.get("subject") or {}
+    yield Text.assemble("no execution: ", (cell(decision["decision"]), "yellow"), f", {cell(decision['reason'])}")
+    yield _fact("flow", cell(decision.get("flowId")))
+    yield _fact("subject", f"{cell(subject.get('type'))} {cell(subject.get('id'))}")
+    yield _fact("scope", _scope(decision))
+    yield _fact("event", cell(decision.get("eventId")))
+    yield _fact("at", cell(decision.get("at")))
 
 
 def _head(execution: Mapping[str, Any]) -> Iterator[Text]:
@@ -54,13 +67,16 @@ def _head(execution: Mapping[str, Any]) -> Iterator[Text]:
 
 
 def _step(
-    number: int, step: Mapping[str, Any], names: Mapping[str, str], width: int, wait: Mapping[str, Any] | None
+    number: int,
+    step: Mapping[str, Any],
+    names: Mapping[str, str],
+    widths: Sequence[int],
+    wait: Mapping[str, Any] | None,
 ) -> Iterator[Text]:
     repeats = [f"{word} {step[word]}" for word in ("visit", "try") if (step.get(word) or 1) > 1]
     port = f" → {step['port']}" if step.get("port") else ""
-    kind = f"{step['type']} {step['subtype']}"
     yield Text.assemble(
-        f"{number:3}  {_name(step, names):<{width}}  {kind:<28}  ", _status(step["status"]), port,
+        f"{number:3}  {_name(step, names):<{widths[0]}}  {_kind(step):<{widths[1]}}  ", _status(step["status"]), port,
         f"  {' '.join(repeats)}" if repeats else "", "  ", (_times(step), "dim"),
     )  # fmt: skip
     if step.get("reason"):
@@ -86,6 +102,10 @@ def _answer(answer: Mapping[str, Any]) -> str:
 
 def _name(step: Mapping[str, Any], names: Mapping[str, str]) -> str:
     return cell(names.get(step["nodeId"], step["nodeId"]))
+
+
+def _kind(step: Mapping[str, Any]) -> str:
+    return f"{step['type']} {step['subtype']}"
 
 
 def _status(status: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from cli.executions.story import duration, tell
+from cli.executions.story import duration, held_back, tell
 
 EXECUTION: dict[str, Any] = {
     "executionId": "x-1", "seq": 2, "flowId": "f-1", "flowVersion": 3, "userId": "user_001", "workspaceId": None,
@@ -54,6 +54,16 @@ def test_commands_waits_and_errors_stand_under_their_step() -> None:
     assert "command  c-1  answered failed: no" in story
     assert "waits    for delay until 2026-11-08T10:30:00Z" in story
     assert "error    missing_campaign: no campaign (field event.campaignId, value \\x1b[31m)" in story
+
+
+def test_where_there_is_no_execution_the_decision_says_why() -> None:
+    decision = {
+        "decision": "suppressed", "reason": "too_deep", "flowId": "f-1", "userId": "user_001", "workspaceId": None,
+        "subject": {"type": "contact", "id": "contact_789"}, "eventId": "e-1", "at": "2026-11-01T10:30:00Z",
+    }  # fmt: skip
+    told = "\n".join(line.plain for line in held_back(decision))
+    for part in ("no execution: suppressed, too_deep", "contact contact_789", "user user_001", "e-1"):
+        assert part in told
 
 
 @pytest.mark.parametrize(
