@@ -14,6 +14,8 @@ from dev.demo_census import Census
 from dev.demo_checks import Audit, Check
 
 PLAIN_WIDTH = 120
+NAMES = frozenset({"flow", "system", "command"})
+"""Headings of columns that hold names; the others hold numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +32,10 @@ class Progress:
         """Return it as one line."""
         census = self.census
         return (
-            f"{self.elapsed_seconds:5.1f} s  told {self.told:,}/{self.to_tell:,}"
-            f" · events {census.events.total():,} · executions {len(census.executions):,}"
-            f" ({census.running:,} running) · commands {len(census.commands):,}"
-            f" · answers {len(census.answers):,} · audit behind by {self.not_audited:,}"
+            f"{self.elapsed_seconds:5.1f} s  {self.told / self.to_tell:4.0%} told · events {census.events.total():,}"
+            f" · executions {len(census.executions):,} ({census.running:,} running)"
+            f" · commands {len(census.commands):,} · answers {len(census.answers):,}"
+            f" · audit behind by {self.not_audited:,}"
         )
 
 
@@ -99,8 +101,8 @@ class Screen:
     def _table(self, title: str, rows: list[tuple[str, ...]]) -> None:
         head, *body = rows
         table = Table(box=None, pad_edge=False, title=title, title_justify="left", title_style="bold")
-        for index, heading in enumerate(head):
-            table.add_column(heading, justify="left" if index == 0 else "right", header_style="dim")
+        for heading in head:
+            table.add_column(heading, justify="left" if heading in NAMES else "right", header_style="dim")
         for row in body:
             table.add_row(*row)
         self._console.print(table)

@@ -141,6 +141,6 @@ def test_only_the_place_of_a_trigger_is_noted() -> None:
 
 def test_progress_is_one_line() -> None:
     log, _ = whole_run()
-    assert Progress(4, 20_000, log.census, 3, 1.25).line() == (
-        "  1.2 s  told 4/20,000 · events 4 · executions 3 (0 running) · commands 7 · answers 7 · audit behind by 3"
+    assert Progress(4, 16, log.census, 3, 1.25).line() == (
+        "  1.2 s   25% told · events 4 · executions 3 (0 running) · commands 7 · answers 7 · audit behind by 3"
     )
