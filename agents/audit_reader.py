@@ -31,6 +31,8 @@ FETCH_BYTES: Final = 4 * 1024 * 1024
 """Of one partition: a poll should fill a COPY."""
 SESSION_MS: Final = 6_000
 """So long after a kill another has its partitions; the least that brokers allow by default."""
+REQUEST_MS: Final = 15_000
+"""A request a broker died over is given up after so long; joining the group may take a session."""
 SHOWN_FOREIGN: Final = 5
 
 log = logging.getLogger("mal.audit")
@@ -46,6 +48,7 @@ def audit_consumer(kafka: Mapping[str, Any]) -> AIOKafkaConsumer:
         isolation_level="read_committed",
         session_timeout_ms=SESSION_MS,
         heartbeat_interval_ms=SESSION_MS // 3,
+        request_timeout_ms=REQUEST_MS,
         max_partition_fetch_bytes=FETCH_BYTES,
     )
 

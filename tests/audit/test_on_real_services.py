@@ -178,6 +178,31 @@ async def test_while_postgres_is_away_it_waits_says_so_once_and_goes_on(broker: 
         server.stop()
 
 
+async def test_a_broker_that_is_killed_and_comes_back_is_read_on(pool: Pool, database: str, tmp_path: Path) -> None:
+    own = KafkaBroker(tmp_path / "kafka", heap_megabytes=384)
+    audit: Audit | None = None
+    try:
+        own.start()
+        own.wait_ready()
+        await make_topics(own.bootstrap)
+        audit = Audit(tmp_path, own.bootstrap, database)
+        audit.start()
+        await until(audit.is_ready, "the audit is ready")
+        await feed_all(own.bootstrap, "bounced", range(20))
+        own.kill()
+        await asyncio.sleep(3.0)
+        own.start()
+        own.wait_ready()
+        await feed_all(own.bootstrap, "bounced", range(20, 40))
+        await until(lambda: has_written_everything(pool, own.bootstrap), "all is written", within_seconds=60)
+        await check_history(pool, "bounced", 40)
+        assert audit.stop() == 0
+    finally:
+        if audit is not None:
+            audit.discard()
+        own.stop()
+
+
 async def test_started_before_postgres_it_is_ready_only_once_that_is_there(broker: str, tmp_path: Path) -> None:
     server = PostgresServer(tmp_path / "postgres", durable=False)
     server.start()
