@@ -5,20 +5,19 @@ Four verbs: `send` an event, `advance` the clock, and look at `commands` and `fe
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
 
-from engine.decider import Decider, Source
+from engine.decider import EXECUTIONS, Decider, Source
 from engine.due import DueIndex, Timer
 from engine.events import Event, read_event
 from engine.flow import FlowHead, FlowVersion, LimitsRecord, StatusChange, VersionHead
 from engine.inputs import Command, Moment
 from engine.matching import FlowTable
 from engine.run import Run
-from engine.types import FlowId, Subject
+from engine.types import FlowId, NodeId, Subject
 
 START_MS = 1_790_000_000_000
 """Where the virtual clock starts: 2026-09-21."""
@@ -53,6 +52,8 @@ class FlowDriver:
         flows: published versions, as `FlowVersion`s or dicts of its wire shape; in force from the start.
         limits: of users and workspaces.
         time_scale: MAL_TIME_SCALE.
+        all_facts: MAL_FACTS=all.
+        offset: of the first record.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class FlowDriver:
         limits: Iterable[LimitsRecord] = (),
         time_scale: float = 1.0,
         all_facts: bool = False,
+        offset: int = 0,
     ) -> None:
         self.now_ms = START_MS
         self.late_ms = 0
@@ -77,7 +79,7 @@ class FlowDriver:
         for record in limits:
             self.flow_table.put_limits(record)
         self.decider = Decider(self.tables, self, self.entities, time_scale=time_scale, all_facts=all_facts)
-        self._offsets = itertools.count()
+        self.next_offset = offset
 
     # ---- verbs
 
@@ -99,7 +101,7 @@ class FlowDriver:
 
     def send(self, event: Mapping[str, Any], origin: Any = "live") -> Event:
         """Decide one event, after the waits that are over before it."""
-        offset = next(self._offsets)
+        offset = self._take_offset()
         read = read_event(dict(event), default_id=f"event-{offset}", default_timestamp_ms=self.now_ms)
         self.decider.event(read, self._source(offset), self.flow_table.snapshot(), self.moment, origin)
         self._carry_facts()
@@ -115,7 +117,7 @@ class FlowDriver:
 
     def trigger(self, flow_id: str, event: Mapping[str, Any]) -> Event:
         """Start one flow by hand."""
-        offset = next(self._offsets)
+        offset = self._take_offset()
         read = read_event(dict(event), default_id=f"event-{offset}", default_timestamp_ms=self.now_ms)
         self.decider.manual(FlowId(flow_id), read, self._source(offset), self.flow_table.snapshot(), self.moment)
         return read
@@ -158,6 +160,16 @@ class FlowDriver:
         steps = [step for record in self.feed for step in record.get("steps", ())]
         return steps if ref_or_id is None else [step for step in steps if step["nodeId"] == ref_or_id]
 
+    def take_over(self, other: FlowDriver) -> None:
+        """Go on where another shard stopped: its rows, its timers as the rows tell them, and what it told."""
+        self.tables.rows = {table: dict(rows) for table, rows in other.tables.rows.items()}
+        self.entities.update(other.entities)
+        self.feed, self.sent = list(other.feed), list(other.sent)
+        for row in self.tables.rows.get(EXECUTIONS, {}).values():
+            run = Run.from_row(plain(row))
+            for (node_id, visit), wait in run.waits.items():
+                self.due.add(Timer(wait.until_ms, run.id, wait.rank, visit, NodeId(node_id)))
+
     # ---- the decider's sink
 
     def command(self, run: Run, command: Command) -> None:
@@ -179,6 +191,10 @@ class FlowDriver:
         while self.facts_elsewhere:
             entity, event = self.facts_elsewhere.pop(0)
             self.decider.fact(entity, event, self.flow_table.snapshot(), self.moment)
+
+    def _take_offset(self) -> int:
+        self.next_offset += 1
+        return self.next_offset - 1
 
     @staticmethod
     def _source(offset: int) -> Source:
