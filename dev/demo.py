@@ -85,17 +85,22 @@ async def _play(settings: Settings, parts: Sequence[PartProcess], screen: Screen
     kafka = settings.kafka_client()
     simulation = Simulation(Script(seed=SEED, rate=RATE, events=EVENTS, time_scale=settings.time_scale), kafka)
     watch = KafkaWatch(kafka)
-    since_ms = int(time.time() * 1000)
     async with _pool(settings) as pool, _opened(watch), _opened(simulation):
+        events_before, letters_before = watch.census.events.total(), watch.census.dead_letters
         screen.say(f"the six TAP systems tell {EVENTS:,} events, {RATE:,.0f} a second (seed {SEED})\n")
         async with _side_by_side(watch.follow(), simulation.play()) as tasks:
             unquiet = await _until_quiet(_Running(simulation, watch, pool, kafka, parts, tasks), screen)
-        audit = await read_audit(pool, since_ms)
+        audit = await read_audit(pool)
         names = await flow_names(pool)
     screen.summary(watch.census, audit, names)
     checks = [
         Check("all came to rest", not unquiet, unquiet or "yes"),
-        *reconcile(watch.census, audit, published=simulation.tally.published.total()),
+        *reconcile(
+            watch.census,
+            audit,
+            published=events_before + simulation.tally.published.total(),
+            dead_letters=letters_before,
+        ),
     ]
     screen.checks(checks)
     return checks

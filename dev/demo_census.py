@@ -49,9 +49,8 @@ class Census:
     answer_statuses: Counter[str] = field(default_factory=Counter)
     executions: dict[str, Execution] = field(default_factory=dict)
     steps: set[StepKey] = field(default_factory=set)
-    step_commands: set[str] = field(default_factory=set)
-    decisions: Counter[str] = field(default_factory=Counter)
-    """By reason."""
+    decisions: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By what was decided and why."""
     dead_letters: int = 0
     gaps: int = 0
     """Records of the feed whose seq is not one more than that of the record before."""
@@ -106,7 +105,7 @@ class Census:
 
     def _fed(self, record: Mapping[str, Any]) -> None:
         if "decision" in record:
-            self.decisions[record["reason"]] += 1
+            self.decisions[record["decision"], record["reason"]] += 1
             return
         execution_id, seq = record["executionId"], record["seq"]
         before = self.executions.get(execution_id)
@@ -114,4 +113,3 @@ class Census:
         self.executions[execution_id] = Execution(record["flowId"], record["status"], seq, record["trigger"]["eventId"])
         for step in record["steps"]:
             self.steps.add((execution_id, step["nodeId"], step["visit"]))
-            self.step_commands.update(step["commandIds"])

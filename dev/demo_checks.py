@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -13,20 +13,21 @@ from engine.systems import BY_COMMAND_TYPE
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What Postgres holds of the run."""
+    """What Postgres holds."""
 
-    executions: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    executions: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By flow id and status."""
     steps: int = 0
-    decisions: int = 0
+    decisions: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By what was decided and why."""
     answers: int = 0
-    command_ids: AbstractSet[str] = frozenset()
-    """Of all steps."""
+    command_ids: Counter[str] = field(default_factory=Counter)
+    """The commands that steps made, and in how many steps each stands."""
 
     @property
     def rows(self) -> int:
         """Return how many rows that is."""
-        return sum(self.executions.values()) + self.steps + self.decisions + self.answers
+        return self.executions.total() + self.steps + self.decisions.total() + self.answers
 
 
 class Check(NamedTuple):
@@ -37,31 +38,32 @@ class Check(NamedTuple):
     figures: str
 
 
-def reconcile(census: Census, audit: Audit, *, published: int) -> list[Check]:
+def reconcile(census: Census, audit: Audit, *, published: int, dead_letters: int = 0) -> list[Check]:
     """Compare what was sent, what was seen on Kafka, and what Postgres holds.
 
     Args:
         census: everything on Kafka, as a read_committed reader sees it.
         audit: everything in Postgres.
-        published: how many events the simulators have put on Kafka.
+        published: how many events there must be on Kafka.
+        dead_letters: how many dead letters there were before.
     """
-    return [*_nothing_missing(census, audit, published), *_everything_shown(census)]
+    return [*_nothing_missing(census, audit, published, dead_letters), *_everything_shown(census)]
 
 
-def _nothing_missing(census: Census, audit: Audit, published: int) -> Iterator[Check]:
+def _nothing_missing(census: Census, audit: Audit, published: int, dead_letters: int) -> Iterator[Check]:
     yield _equal("events on Kafka = events published", census.events.total(), published)
-    yield _none("events that could not be read", census.dead_letters)
+    yield _none("events that could not be read", census.dead_letters - dead_letters)
     twice = sum(count > 1 for count in census.commands.values())
     yield Check("each command on Kafka once", not twice, f"{len(census.commands):,}, {twice:,} of them twice")
     ids = census.command_types.keys()
-    yield _none("commands on Kafka without a step in Postgres", len(ids - audit.command_ids))
-    yield _none("commands of steps in Postgres that are not on Kafka", len(audit.command_ids - ids))
+    yield _none("commands on Kafka without a step in Postgres", len(ids - audit.command_ids.keys()))
+    yield _none("commands of steps in Postgres that are not on Kafka", len(audit.command_ids.keys() - ids))
+    yield _none("commands that stand in two steps", sum(count > 1 for count in audit.command_ids.values()))
     yield _none("commands without an answer", len(census.commands.keys() - census.answers.keys()))
-    yield _equal("executions in Postgres = on the feed", sum(audit.executions.values()), len(census.executions))
-    differing = dict(audit.executions) != dict(census.executions_by_flow)
-    yield Check("executions by flow and status, the same in both", not differing, "differ" if differing else "the same")
+    yield _equal("executions in Postgres = on the feed", audit.executions.total(), len(census.executions))
+    yield _same("executions by flow and status, the same in both", audit.executions, census.executions_by_flow)
     yield _equal("steps in Postgres = on the feed", audit.steps, len(census.steps))
-    yield _equal("decisions in Postgres = on the feed", audit.decisions, census.decisions.total())
+    yield _same("decisions by reason, the same in both", audit.decisions, census.decisions)
     yield _equal("answers in Postgres = on Kafka", audit.answers, len(census.answers))
     yield _none("records missing on the feed", census.gaps)
     yield _none("executions still running", census.running)
@@ -84,6 +86,10 @@ def _ended(status: str) -> str:
 
 def _equal(what: str, left: int, right: int) -> Check:
     return Check(what, left == right, f"{left:,}" if left == right else f"{left:,} and {right:,}")
+
+
+def _same(what: str, left: Mapping[tuple[str, str], int], right: Mapping[tuple[str, str], int]) -> Check:
+    return Check(what, left == right, f"{sum(left.values()):,}" if left == right else "they differ")
 
 
 def _none(what: str, count: int) -> Check:

@@ -77,10 +77,10 @@ class Screen:
                 "matched": f"{census.matched:,} events started {len(census.executions):,} executions",
                 "commands out": f"{len(census.commands):,}, answered {len(census.answers):,} times"
                 f"  ({_listed(census.answer_statuses)})",
-                "held back": f"{census.decisions.total():,}  ({_listed(census.decisions)})",
+                "held back": f"{census.decisions.total():,}  ({_listed(_by_reason(census))})",
                 "dead letters": f"{census.dead_letters:,}",
-                "audit rows": f"{audit.rows:,}  (executions {sum(audit.executions.values()):,}, steps {audit.steps:,}, "
-                f"decisions {audit.decisions:,}, answers {audit.answers:,})",
+                "audit rows": f"{audit.rows:,}  (executions {audit.executions.total():,}, steps {audit.steps:,}, "
+                f"decisions {audit.decisions.total():,}, answers {audit.answers:,})",
             }
         )
         self.say()
@@ -125,6 +125,10 @@ def _by_flow(census: Census, names: Mapping[str, str]) -> list[tuple[str, ...]]:
 def _by_system(census: Census) -> list[tuple[str, ...]]:
     rows = [(system, kind, f"{count:,}") for (system, kind), count in sorted(census.commands_by_system.items())]
     return [("system", "command", "count"), *rows]
+
+
+def _by_reason(census: Census) -> Mapping[str, int]:
+    return {f"{decision} {reason}": count for (decision, reason), count in census.decisions.items()}
 
 
 def _listed(counts: Mapping[str, int]) -> str:
