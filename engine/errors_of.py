@@ -20,4 +20,6 @@ def rendered_config_error(error: ValidationError) -> Failed:
 
 
 def _plain(value: Json) -> Json:
-    return value if value is None or isinstance(value, (str, int, float, bool)) else repr(value)[:200]
+    if value is None or isinstance(value, (int, float, bool)):
+        return value
+    return (value if isinstance(value, str) else repr(value))[:200]

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from io import StringIO
-from typing import Any, Final, TextIO
+from typing import Any, Final, TextIO, cast
 
 from liquid import Environment, Token
 from liquid.ast import Node
@@ -233,8 +233,7 @@ class _Scope(RenderContext):
 class _OutputNode(OutputNode):
     def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
         text = _text(self.expression.evaluate(context))
-        if isinstance(context, _Scope):
-            context.rendering.spend(len(text))
+        cast(_Scope, context).rendering.spend(len(text))
         return buffer.write(text)
 
 

@@ -1,5 +1,11 @@
 """Ids must never change: what an event leads to is the same today, after a crash, and in a replay in two years."""
 
+import json
+from uuid import uuid5
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from engine import ids
 from engine.types import ExecutionId, FlowId, NodeId, Subject
 
@@ -31,3 +37,9 @@ def test_ids_are_told_apart_by_every_part() -> None:
 
 def test_an_id_with_any_character_is_one_json_string() -> None:
     assert ids.derive("x", 'a"b', "ü") != ids.derive("x", "a", "bü")
+
+
+@given(st.lists(st.text() | st.integers() | st.none(), min_size=1))
+def test_an_id_is_the_uuid5_of_the_standard_library(parts: list[str | int | None]) -> None:
+    name = json.dumps(parts, separators=(",", ":"), ensure_ascii=False)
+    assert ids.derive(*parts) == str(uuid5(ids.NAMESPACE, name))
