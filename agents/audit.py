@@ -24,7 +24,7 @@ from streams.readiness import READY_VARIABLE, say_ready
 from streams.settings import Settings
 
 LAG_SECONDS: Final = 30.0
-STOP_SECONDS: Final = 3.0
+STOP_SECONDS: Final = 2.0
 """For each of: the tasks, the consumer, the connections. What takes longer is cut off; nothing is lost by that."""
 CONNECTIONS: Final = 8
 
@@ -73,7 +73,12 @@ async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
     if running.done():
         await running
     running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
+    _, still_running = await asyncio.wait({running}, timeout=3 * STOP_SECONDS)
+    if still_running:
+        # A Postgres that is frozen, say: asyncpg waits for it even when cancelled. Nothing is lost: what it has not
+        # committed is read again.
+        log.warning("stopped without waiting any longer for what hangs")
+        os._exit(0)
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ Send = Callable[[bytes, bytes | None], Awaitable[None]]
 """Sends a key and a value (None: a tombstone), and returns when Kafka has acknowledged it."""
 
 REQUEST_TIMEOUT_MS: Final = 10_000
-STOP_SECONDS: Final = 3.0
+STOP_SECONDS: Final = 2.0
 """What was not acknowledged was not promised either: leaving need not wait for a Kafka that is away."""
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -201,6 +202,31 @@ async def test_a_broker_that_is_killed_and_comes_back_is_read_on(pool: Pool, dat
         if audit is not None:
             audit.discard()
         own.stop()
+
+
+async def test_while_postgres_hangs_it_stops_within_ten_seconds_all_the_same(broker: str, tmp_path: Path) -> None:
+    server = PostgresServer(tmp_path / "postgres", durable=False)
+    audit = None
+    frozen: list[psutil.Process] = []
+    try:
+        server.start()
+        server.wait_ready()
+        await migrate(server.dsn)
+        audit = Audit(tmp_path, broker, server.dsn)
+        audit.start()
+        await until(audit.is_ready, "the audit is ready")
+        process = psutil.Process(server.pid)
+        frozen = [process, *process.children(recursive=True)]
+        for each in frozen:
+            each.suspend()
+        await feed_all(broker, "hangs", range(10))
+        assert audit.stop() == 0
+    finally:
+        for each in frozen:
+            each.resume()
+        if audit is not None:
+            audit.discard()
+        server.stop()
 
 
 async def test_started_before_postgres_it_is_ready_only_once_that_is_there(broker: str, tmp_path: Path) -> None:
