@@ -13,10 +13,9 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final, Protocol
 
 from aiokafka import TopicPartition
-from faust.types import TP
 
 from agents.shard import Shard, ShardProgram, read_positions
-from streams.batching.host import Ends, RecordBatch
+from streams.batching.host import TP, Ends, RecordBatch
 from streams.batching.table import BatchTable, TablePart
 from streams.batching.writers import UnitWriter
 from streams.unit import ShardTable

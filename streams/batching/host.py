@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from faust.types import TP
 
+__all__ = ["TP", "Ends", "Record", "RecordBatch", "ShardHost"]
+
 Record = Any
 """An aiokafka ConsumerRecord[bytes | None, bytes | None]."""
 

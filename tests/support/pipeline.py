@@ -178,9 +178,11 @@ def header(record: Any, name: str) -> str:
 
 
 @contextlib.contextmanager
-def running_pipeline(folder: Path, **environment: str) -> Iterator[Pipeline]:
+def running_pipeline(
+    folder: Path, *, properties: Mapping[str, str] | None = None, **environment: str
+) -> Iterator[Pipeline]:
     """Start a broker with all topics; stop it, and all workers, at the end."""
-    broker = KafkaBroker(folder / "kafka", heap_megabytes=512)
+    broker = KafkaBroker(folder / "kafka", heap_megabytes=512, properties=properties)
     pipeline = None
     try:
         broker.start()
