@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping
-from typing import Any, assert_never
+from typing import Any, assert_never, cast
 
 from pydantic import BaseModel, ValidationError
 
 from engine import ids, limits
+from engine.config_templates import ConfigTemplate
 from engine.context import Context, Facts
 from engine.errors_of import rendered_config_error
 from engine.inputs import Command, Ended, Input, Moment, Started, Step, TimerDue
@@ -186,7 +187,7 @@ class _Wave:
     def _decide(self, node: PlanNode, visit: int, record: dict[str, Json]) -> None:
         context = self._context(node, visit)
         config = self._config(node, context, record)
-        kind: ConditionType[Any] = node.type  # type: ignore[assignment]
+        kind = cast(ConditionType[Any], node.type)
         answer = config if isinstance(config, Failed) else kind.decide(config, context)
         _add_notes(record, context)
         if isinstance(answer, Failed):
@@ -195,9 +196,7 @@ class _Wave:
             self._finish(node, visit, record, answer, {"result": answer})
 
     def _act(self, node: PlanNode, visit: int, record: dict[str, Json], *, woken: bool) -> None:
-        run, kind = self.run, node.type
-        if not isinstance(kind, ActionType):
-            raise TypeError(f"{kind.name} is no action")
+        run, kind = self.run, cast(ActionType[Any], node.type)  # a plan leads to no trigger
         if kind.counts and (error := limits.passed_by_action(run.counts, run.limits, node.id)):
             self._stop_at_limit(node, visit, error, record)
             return
@@ -305,10 +304,8 @@ class _Wave:
         if node.config is not None:
             record["input"] = node.wire
             return node.config
-        if node.template is None:
-            raise AssertionError(f"node {node.id} has neither config nor template")
         try:
-            record["input"] = rendered = node.template.render(context)
+            record["input"] = rendered = cast(ConfigTemplate, node.template).render(context)
             config: BaseModel = node.type.config.model_validate(rendered)
         except TemplateError as error:
             return Failed("template", str(error))

@@ -101,6 +101,8 @@ def compile_plan(version: FlowVersion) -> Plan:
     if len(triggers) != 1:
         raise PlanError(f"flow {version.flow_id} version {version.version} has {len(triggers)} triggers, not one")
     edges = [edge for edge in version.edges if edge.source_node_id in by_id and edge.target_node_id in by_id]
+    if any(edge.target_node_id == triggers[0].id for edge in edges):
+        raise PlanError(f"flow {version.flow_id} version {version.version} has an edge into its trigger")
     order, back = rank_nodes(triggers[0].id, [(edge.source_node_id, edge.target_node_id) for edge in edges])
     rank_of = {node_id: rank for rank, node_id in enumerate(order)}
     reachable = [(index, edge) for index, edge in enumerate(edges) if edge.source_node_id in rank_of]

@@ -135,6 +135,11 @@ def test_a_version_that_is_not_valid_is_refused_by_the_compiler(nodes: Any, word
         compile_plan(version(nodes, "t>n" if "n" in nodes else ""))
 
 
+def test_an_edge_into_the_trigger_is_refused_by_the_compiler() -> None:
+    with pytest.raises(PlanError, match="an edge into its trigger"):
+        compile_plan(version({"t": ("email_open", {}), "n": ("delay", {"delaySeconds": 1})}, "t>n n>t"))
+
+
 def test_a_subtype_that_is_gone_is_refused_by_the_compiler() -> None:
     good = version({"t": ("email_open", {}), "n": ("log_event", {"message": "x"})}, "t>n")
     gone = good.model_copy(update={"nodes": (good.nodes[0], good.nodes[1].model_copy(update={"subtype": "gone"}))})

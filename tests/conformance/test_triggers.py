@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from engine.events import read_event
+from engine.matching import triggers
 from engine.nodes.base import TriggerType
 from engine.nodes.configs import check_config
 from engine.nodes.registry import node_types
+from engine.types import FlowId
 from tests.support.driver import FlowDriver
 from tests.support.flows import event, opened, version
 
@@ -112,6 +115,8 @@ class TestManualTrigger:
         driver = FlowDriver(self.flow)
         driver.send(event("manual_trigger", "somebody", contactId="c1"))
         assert driver.feed == []
+        named = driver.flow_table.snapshot().flows[FlowId("flow-1")].plans[1]
+        assert not triggers(named, read_event(event("manual_trigger"), default_id="e", default_timestamp_ms=0))
 
 
 def test_other_event_types_start_nothing() -> None:

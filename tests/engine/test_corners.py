@@ -9,6 +9,7 @@ import pytest
 
 from engine import graph
 from engine.context import MISSING, ROOTS, Context, Roots
+from engine.decider import Source
 from engine.due import ARCHIVE_RANK, archive_timer
 from engine.errors_of import rendered_config_error
 from engine.events import Event, read_event
@@ -60,6 +61,20 @@ def test_nobody_has_no_executions() -> None:
         _ = run_of(NOBODY).subject
     with pytest.raises(AssertionError, match="without a subject"):
         _ = context(NOBODY).subject
+
+
+def test_what_has_no_scope_enters_nothing_and_has_no_facts() -> None:
+    driver = FlowDriver(FLOW)
+    index = driver.flow_table.snapshot()
+    with pytest.raises(AssertionError, match="without subject or scope"):
+        driver.decider._enter(PLAN, "key", {}, NOBODY, Source("topic", 0, 0), index, NOW, "live")
+    with pytest.raises(AssertionError, match="without scope"):
+        driver.decider._facts(run_of(NOBODY))
+
+
+def test_a_release_is_what_was_said_of_it_last() -> None:
+    of = {Subject("release", "r1"): {"profile": {"releaseName": "Nightfall"}}}.get
+    assert SubjectFacts(Subject("contact", "c1"), {}, of).release("r1") == {"id": "r1", "releaseName": "Nightfall"}
 
 
 def test_a_templated_config_is_not_static() -> None:

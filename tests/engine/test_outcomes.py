@@ -265,3 +265,13 @@ def test_no_time_scale_leads_beyond_the_calendar() -> None:
     driver = FlowDriver(flow, time_scale=0.0001)
     driver.send(opened())
     assert driver.feed[0]["waiting"][0]["until"] == "9999-12-31T23:59:59Z"
+
+
+def test_a_limit_also_skips_what_was_ready_and_what_a_join_held() -> None:
+    limits = [LimitsRecord(kind="user", id="user_001", max_external_writes=1)]
+    note = ("log_event", {"message": "x"})
+    nodes: dict[str, Any] = {"t": OPEN, "j": (*note, {"join": "all"}), "a": TAG, "b": TAG, "c": note}
+    driver = run(nodes, "t>a t>b t>c t>j b>j c>j", limits=limits)
+    assert status(driver) == ("partial", "limit")
+    skipped = {step["nodeId"]: step["reason"] for step in driver.steps() if step["status"] == "skipped"}
+    assert skipped == {"b": "limit", "c": "limit", "j": "limit"}

@@ -50,3 +50,12 @@ def test_pages_that_are_over_are_deleted() -> None:
     assert len(rows.pages) <= 9
     assert not rows.add("59-0", 60 * DAY_MS)
     assert rows.add("40-0", 60 * DAY_MS)
+
+
+def test_a_row_in_which_most_marks_are_over_needs_no_page() -> None:
+    rows = Rows()
+    for number in range(PAGE):
+        rows.add(str(number), 0 if number < PAGE - 10 else DAY_MS)
+    assert rows.add("new", KEPT_MS)
+    assert rows.pages == {}
+    assert len(rows.row["seen"]) == 11
