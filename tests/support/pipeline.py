@@ -78,6 +78,7 @@ class Pipeline:
         self.kafka: dict[str, Any] = {"bootstrap_servers": bootstrap}
         self._folder = folder
         self._environment = environment
+        self.processing = environment.get("MAL_PROCESSING", "exactly_once")
         self._workers: list[Worker] = []
 
     def worker(self, name: str = "worker", **environment: str) -> Worker:
