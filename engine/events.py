@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from engine.systems import PEOPLE_EVENT_TYPES
 from engine.types import Json, Scope, Subject, scope_of
-from engine.wire import parse_rfc3339
+from engine.wire import FIRST_MS, LAST_MS, parse_rfc3339
 
 MAX_DEPTH = 10
 """Events deeper than this are suppressed `too_deep` (product.md section 2, Loops between flows)."""
@@ -140,7 +140,7 @@ def read_event(decoded: Json, *, default_id: str, default_timestamp_ms: int) -> 
 def _timestamp(decoded: Mapping[str, Json], default_ms: int) -> int:
     value = decoded.get("timestamp")
     if value is None:
-        return default_ms
+        return min(max(default_ms, FIRST_MS), LAST_MS)  # a Kafka timestamp can be any number, such as microseconds
     if type(value) is str:
         try:
             return parse_rfc3339(value)

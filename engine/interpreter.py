@@ -41,17 +41,13 @@ from engine.types import (
     StepError,
     StepStatus,
 )
-from engine.wire import rfc3339
+from engine.wire import LAST_MS, rfc3339
 
 LATE_MS = 60_000
 """A wait whose node is decided later than this counts from the wall clock, so that an outage makes no herd."""
 
 SHORTEST_LOOP_WAIT_MS = 1_000
 """A wait reached by a back edge takes at least this long."""
-
-
-LAST_MS = 253_402_300_799_000
-"""The last second of the year 9999, beyond which no time can be written; a small MAL_TIME_SCALE could lead there."""
 
 
 def step(plan: Plan, run: Run | None, given: Input, facts: Facts, moment: Moment) -> Step:
@@ -247,7 +243,7 @@ class _Wave:
                 record.setdefault("notes", {})["timeScale"] = self.run.time_scale
         if visit > 1:
             until_ms = max(until_ms, now_ms + SHORTEST_LOOP_WAIT_MS)
-        return min(until_ms, LAST_MS)
+        return min(until_ms, LAST_MS)  # a small MAL_TIME_SCALE could lead beyond what can be written
 
     def _do(self, node: PlanNode, kind: ActionType[Any], visit: int, record: dict[str, Json], done: Done) -> None:
         run = self.run

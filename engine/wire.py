@@ -9,6 +9,10 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
+FIRST_MS: Final = -62_135_596_800_000
+LAST_MS: Final = 253_402_300_799_999
+"""The first and the last millisecond of the years 1 to 9999: no other time can be written."""
+
 _DAY_MS: Final = 86_400_000
 _EPOCH: Final = date(1970, 1, 1)
 
@@ -57,9 +61,12 @@ def parse_rfc3339(text: str) -> int:
     """Read an RFC 3339 time and return milliseconds since the epoch.
 
     Raises:
-        ValueError: not such a time, or one without an offset.
+        ValueError: not such a time, one without an offset, or one that cannot be written in UTC.
     """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no UTC offset; write it like 2026-11-01T10:30:00Z")
-    return round(moment.timestamp() * 1000)
+    timestamp_ms = round(moment.timestamp() * 1000)
+    if not FIRST_MS <= timestamp_ms <= LAST_MS:
+        raise ValueError(f"{text!r} lies outside the years 1 to 9999 in UTC")
+    return timestamp_ms

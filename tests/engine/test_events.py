@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from engine.events import Event, EventError, read_event
 from engine.types import Scope, Subject
+from engine.wire import FIRST_MS, LAST_MS
 
 OPEN = {
     "id": "5d7c",
@@ -35,6 +36,12 @@ def test_the_example_of_the_contract() -> None:
 def test_what_may_be_missing_is_derived() -> None:
     event = read(id="absent", timestamp=None, metadata=None)
     assert (event.id, event.timestamp_ms, event.scope) == ("derived", 7, None)
+
+
+def test_a_record_timestamp_beyond_the_calendar_is_the_last_time_there_is() -> None:
+    for given_ms, expected_ms in ((1_790_000_000_000_000, LAST_MS), (-(10**17), FIRST_MS), (-1, -1)):
+        event = read_event({**OPEN, "timestamp": None}, default_id="d", default_timestamp_ms=given_ms)
+        assert event.timestamp_ms == expected_ms
 
 
 def test_a_workspace_is_the_scope_where_there_is_one() -> None:
@@ -70,6 +77,7 @@ def test_the_subject_is_the_first_id_that_is_present(payload: dict[str, Any], su
         ({"timestamp": "yesterday"}, "timestamp must be RFC 3339"),
         ({"timestamp": "2026-11-01T10:30:00"}, "timestamp must be RFC 3339"),
         ({"timestamp": 5}, "timestamp must be RFC 3339"),
+        ({"timestamp": "9999-12-31T23:59:59-10:00"}, "timestamp must be RFC 3339"),
         ({"id": ""}, "id must be a non-empty string"),
         ({"payload": {"contactId": ""}}, "payload.contactId must be a non-empty string"),
         ({"payload": {"contactId": True}}, "payload.contactId must be a non-empty string"),

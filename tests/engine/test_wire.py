@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.wire import parse_rfc3339, rfc3339
-
-FIRST_MS, LAST_MS = -62_135_596_800_000, 253_402_300_799_999
+from engine.wire import FIRST_MS, LAST_MS, parse_rfc3339, rfc3339
 
 
 @given(st.integers(FIRST_MS, LAST_MS))
