@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -27,13 +26,8 @@ READY_SECONDS = 60.0
 @contextlib.contextmanager
 def fresh_directory() -> Iterator[Path]:
     """Give a new directory and remove it at the end."""
-    path = Path(tempfile.mkdtemp(prefix="mal-demo-"))
-    # Root hands Postgres to an ordinary user, who must be able to walk in.
-    path.chmod(0o755)
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="mal-demo-", ignore_cleanup_errors=True) as path:
+        yield Path(path)
 
 
 def demo_environment(data_dir: Path, services: Services) -> dict[str, str]:
