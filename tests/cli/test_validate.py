@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -67,9 +67,15 @@ def test_it_loads_no_driver_and_takes_less_than_a_second() -> None:
         "finally:\n"
         "    print(sorted(m for m in sys.modules if m in {'faust', 'aiokafka', 'asyncpg'}))\n"
     )
-    began = time.monotonic()
+    # What it uses of the processor: the clock on the wall tells of others as well.
+    began = _processor_seconds()
     done = subprocess.run([sys.executable, "-c", code, *EXAMPLES], capture_output=True, text=True, check=False)
-    took = time.monotonic() - began
+    took = _processor_seconds() - began
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "[]"
     assert took < 1.0
+
+
+def _processor_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
