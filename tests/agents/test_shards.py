@@ -1,0 +1,185 @@
+"""Taking shards over: who is fenced, what is restored, what is kept, and which batches are heard."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+
+from agents.shard import POSITIONS, POSITIONS_KEY, write_positions
+from agents.shards import Shards
+from streams.batching.host import TP, Ends, RecordBatch
+from streams.batching.table import TablePart
+from streams.unit import Unit
+
+TOPICS = ("a", "b")
+
+
+class Table:
+    """What `BatchTable` is to the host, without a Faust app."""
+
+    def __init__(self, name: str) -> None:
+        self.changelog = f"{name}-changelog"
+        self.parts: dict[int, TablePart] = {}
+
+    def part(self, shard: int) -> TablePart:
+        return self.parts.setdefault(shard, TablePart())
+
+    def forget(self, shard: int) -> None:
+        self.parts.pop(shard, None)
+
+
+class Program:
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.counts: Counter[str] = Counter()
+        self.restored: Mapping[str, Any] | None = None
+        self.decided: list[int] = []
+
+    def restore(self, tables: Mapping[str, Any]) -> None:
+        self.restored = tables
+
+    def next_due_ms(self) -> None:
+        return None
+
+    def decide(self, record: Any, now_ms: int) -> None:
+        self.decided.append(record.offset)
+
+    def fire(self, now_ms: int) -> None:
+        raise AssertionError("no timer is waiting")
+
+    def held(self, held_ms: int) -> None:
+        raise AssertionError("nothing lags")
+
+    def take(self) -> Unit:
+        return Unit([], {})
+
+
+class Writer:
+    def __init__(self) -> None:
+        self.opened: list[set[int]] = []
+
+    async def open(self, shards: Collection[int]) -> None:
+        self.opened.append(set(shards))
+
+    async def write(self, shard: int, outputs: Any, changelogs: Any) -> Mapping[str, int]:
+        raise AssertionError("nothing has an effect")
+
+    async def close(self) -> None: ...
+
+
+class EndedError(Exception):
+    """The process was to end."""
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.writer = Writer()
+        self.programs: list[Program] = []
+        self.logs: dict[TopicPartition, list[tuple[bytes, bytes]]] = {}
+        self.shards = Shards(
+            topics=TOPICS, writer=self.writer, restore=self.restore, new_program=self.new_program,
+            wall_ms=lambda: 1_000, end=self.end,
+        )  # fmt: skip
+        self.shards.tables = {name: Table(name) for name in ("subjects", POSITIONS)}  # type: ignore[misc]
+
+    def new_program(self, number: int) -> Program:
+        self.programs.append(Program(number))
+        return self.programs[-1]
+
+    async def restore(self, parts: Mapping[TopicPartition, TablePart]) -> Mapping[TopicPartition, int]:
+        taken = {}
+        for partition, part in parts.items():
+            fresh = self.logs.get(partition, [])[part.next_offset :]
+            part.apply(dict(fresh), part.next_offset + len(fresh))
+            taken[partition] = len(fresh)
+        return taken
+
+    @staticmethod
+    def end(reason: str) -> None:
+        raise EndedError(reason)
+
+    def assigned(self, *numbers: int) -> set[TP]:
+        topics = [*TOPICS, *(table.changelog for table in self.shards.tables.values())]
+        return {TP(topic, number) for topic in topics for number in numbers}
+
+
+def positions(**offsets: int) -> tuple[bytes, bytes]:
+    return POSITIONS_KEY, write_positions(offsets, 77)
+
+
+async def test_every_shard_is_fenced_anew_and_restored() -> None:
+    bench = Bench()
+    bench.logs[TopicPartition("positions-changelog", 1)] = [positions(a=4), positions(a=7, b=2)]
+    await bench.shards.restore(bench.assigned(0, 1), 1)
+    assert bench.writer.opened == [{0, 1}]
+    assert sorted(program.number for program in bench.programs) == [0, 1]
+    assert all(program.restored is not None for program in bench.programs)
+    assert bench.shards.positions() == {TP("a", 1): 7, TP("b", 1): 2}
+
+
+async def test_the_next_generation_keeps_what_nobody_else_has_written() -> None:
+    bench = Bench()
+    await bench.shards.restore(bench.assigned(0, 1), 1)
+    bench.logs[TopicPartition("positions-changelog", 1)] = [positions(a=9)]
+    await bench.shards.restore(bench.assigned(0, 1), 2)
+    # Shard 1 has news, so its program starts over; that of shard 0 goes on.
+    assert sorted(program.number for program in bench.programs) == [0, 1, 1]
+    assert bench.writer.opened == [{0, 1}, {0, 1}]
+
+
+async def test_after_a_generation_without_us_everything_is_read_again() -> None:
+    bench = Bench()
+    bench.logs[TopicPartition("subjects-changelog", 0)] = [(b"k", b"1")]
+    await bench.shards.restore(bench.assigned(0), 1)
+    part = bench.shards.tables["subjects"].part(0)
+    await bench.shards.restore(bench.assigned(0), 3)
+    assert bench.shards.tables["subjects"].part(0) is not part
+    assert bench.shards.tables["subjects"].part(0).get(b"k") == b"1"
+
+
+async def test_a_shard_that_went_away_and_came_back_is_read_again() -> None:
+    bench = Bench()
+    await bench.shards.restore(bench.assigned(0, 1), 1)
+    await bench.shards.restore(bench.assigned(0), 2)
+    part = bench.shards.tables["subjects"].part(1)
+    await bench.shards.restore(bench.assigned(0, 1), 3)
+    assert bench.shards.tables["subjects"].part(1) is not part
+
+
+async def test_a_shard_of_some_topics_only_ends_the_worker() -> None:
+    bench = Bench()
+    with pytest.raises(EndedError, match=r"owns shards \[0, 1\], but not of b;"):
+        await bench.shards.restore(bench.assigned(0, 1) - {TP("b", 1)}, 1)
+
+
+async def test_nothing_is_heard_but_batches_of_the_epoch_that_was_sought() -> None:
+    bench = Bench()
+    await bench.shards.restore(bench.assigned(0), 1)
+    bench.shards.resume(5)
+    try:
+        records = [type("Record", (), {"offset": offset, "timestamp": 1, "topic": "a"})() for offset in range(3)]
+        at_end = {TP(topic, 0): True for topic in TOPICS}
+        bench.shards.take(RecordBatch(1, 4, TP("a", 0), records))
+        bench.shards.note_ends(Ends(5, 1, at_end))  # true only after batch 1 of epoch 5
+        bench.shards.take(RecordBatch(2, 5, TP("a", 7), records))
+        assert bench.shards.applied() == {}
+        bench.shards.take(RecordBatch(1, 5, TP("a", 0), records))
+        assert bench.shards.ready.is_set()
+    finally:
+        while not bench.programs[0].decided:
+            await asyncio.sleep(0.001)
+        await bench.shards.suspend()
+    assert bench.programs[0].decided == [0, 1, 2]
+    assert bench.shards.applied() == {TP("a", 0): 3}
+    assert not bench.shards.ready.is_set()
+
+
+async def _turn() -> None:
+    import asyncio
+
+    await asyncio.sleep(0.001)
