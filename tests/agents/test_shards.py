@@ -171,8 +171,9 @@ async def test_nothing_is_heard_but_batches_of_the_epoch_that_was_sought() -> No
         bench.shards.take(RecordBatch(1, 5, TP("a", 0), records))
         assert bench.shards.ready.is_set()
     finally:
-        while not bench.programs[0].decided:
-            await asyncio.sleep(0.001)
+        async with asyncio.timeout(5):
+            while not bench.programs[0].decided:  # noqa: ASYNC110 -- bounded above
+                await asyncio.sleep(0.001)
         await bench.shards.suspend()
     assert bench.programs[0].decided == [0, 1, 2]
     assert bench.shards.applied() == {TP("a", 0): 3}
