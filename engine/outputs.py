@@ -29,6 +29,9 @@ class StepOutputs(Mapping[str, Json]):
     def __len__(self) -> int:
         return len({**self._refs, **self._outputs})
 
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
 
 def json_bytes(value: Json) -> int:
     """Return the size of a value as JSON in UTF-8, in bytes."""

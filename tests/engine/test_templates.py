@@ -90,6 +90,7 @@ def rendered(text: Any) -> Any:
         ("{{ steps.first.output.answer }}", 42),
         ("{{ steps['id-1'].output.answer }}", 42),
         ("{{ steps }}", {"first": {"output": {"answer": 42}}, "id-1": {"output": {"answer": 42}}}),
+        ("{{ steps | append: '!' }}", "{'first': {'output': {'answer': 42}}, 'id-1': {'output': {'answer': 42}}}!"),
         ("{{ previousNode.output.tag }}", "x"),
         ("{{ emailContext.campaignId }}{{ releaseContext.releaseId }}", "k1"),
         ("{{ trigger.type }} {{ metadata.userId }}", "email_open u1"),

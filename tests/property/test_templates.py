@@ -23,8 +23,10 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
     max_leaves=6,
 )
-PATHS = st.sampled_from(["event.a", "event.b", "event.c[0]", "event", "contact.tags", "x", "'text'", "7", "(1..4)",
-                         "now", "steps", "event[event.a]", *sorted(ROOTS)])  # fmt: skip
+PATHS = st.sampled_from([
+    "event.a", "event.b", "event.c[0]", "event", "contact.tags", "x", "forloop", "'text'", "7", "(1..4)", "now", "steps",
+    "event[event.a]", *sorted(ROOTS),
+])  # fmt: skip
 FILTERS = st.sampled_from(sorted(_ENVIRONMENT.filters))
 CHAINS = st.builds(
     lambda path, filters: path + "".join(f" | {name}{': ' if args else ''}{', '.join(args)}" for name, args in filters),
