@@ -24,7 +24,8 @@ VALUES = st.recursive(
     max_leaves=6,
 )
 PATHS = st.sampled_from([
-    "event.a", "event.b", "event.c[0]", "event", "contact.tags", "x", "forloop", "'text'", "7", "(1..4)", "now", "steps",
+    "event.a", "event.b", "event.c[0]", "event", "contact.tags", "x", "forloop",
+    "'text'", "7", "(1..4)", "now", "steps",
     "event[event.a]", *sorted(ROOTS),
 ])  # fmt: skip
 FILTERS = st.sampled_from(sorted(_ENVIRONMENT.filters))
