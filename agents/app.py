@@ -60,7 +60,7 @@ def build_app(settings: Settings, shards: Shards, partitions: int) -> BatchApp:
         broker_heartbeat_interval=HEARTBEAT_SECONDS,
         broker_rebalance_timeout=REBALANCE_SECONDS,
         broker_max_poll_interval=MAX_POLL_SECONDS,
-        broker_request_timeout=40.0,
+        broker_request_timeout=15.0,
     )
     shards.tables = {name: _table(app, name, partitions) for name in TABLES}
     inputs = app.topic(*INPUT_TOPICS)

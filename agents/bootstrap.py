@@ -18,7 +18,7 @@ from agents.program import FlowProgram
 from agents.shards import Shards
 from agents.watchdog import watch
 from agents.worldview import BroadcastEntities, PublishedFlows
-from streams.admin import TopicsError, check_topics
+from streams.admin import check_topics
 from streams.batching.restore import restore_parts
 from streams.batching.writers import IdempotentWriter, TransactionalWriter, UnitWriter
 from streams.compacted import CompactedReader
@@ -38,15 +38,12 @@ def run_worker(settings: Settings) -> None:
     """Run a worker until SIGTERM or SIGINT.
 
     Raises:
-        SystemExit: it cannot start (1), or gave up (70).
+        TopicsError: a topic is missing, or has another number of partitions than the others.
+        aiokafka.errors.KafkaError: Kafka is away, or refuses us.
     """
     configure_logging(settings.log_level)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        try:
-            runner.run(_run(settings))
-        except TopicsError as error:
-            sys.stderr.write(f"mal worker: {error}\n")
-            raise SystemExit(1) from error
+        runner.run(_run(settings))
 
 
 async def _run(settings: Settings) -> None:

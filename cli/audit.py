@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from agents.audit import run_audit
-from cli.errors import Refused
+from cli.kafka import kafka_errors
 from cli.settings import find_settings, kafka_address, postgres_dsn
-from streams.admin import TopicsError
 
 
 def command() -> None:
@@ -16,9 +15,6 @@ def command() -> None:
     It may lag or be stopped: workers never wait for it, and nothing is lost.
     """
     settings = find_settings()
-    kafka_address(settings)
     postgres_dsn(settings)
-    try:
+    with kafka_errors(kafka_address(settings)):
         asyncio.run(run_audit(settings))
-    except TopicsError as error:
-        raise Refused(str(error)) from error

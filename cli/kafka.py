@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, UnknownTopicOrPart
 
 from cli.discovery import KAFKA_VARIABLE
 from cli.errors import Refused
+from streams.admin import TopicsError
 
 
 @contextmanager
@@ -17,12 +18,14 @@ def kafka_errors(bootstrap: str) -> Iterator[None]:
     """Turn what Kafka, or the way to it, says into a refusal.
 
     Raises:
-        Refused: Kafka is away, has not our topics, or refuses.
+        Refused: Kafka is away, has not our topics or not as they must be, or refuses.
     """
     # aiokafka logs each failed attempt; one message at the end is enough for a person.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         yield
+    except TopicsError as error:
+        raise Refused(str(error)) from error
     except KafkaConnectionError as error:
         hint = f"start it (`mal up` does), or set {KAFKA_VARIABLE} to another"
         raise Refused(f"Kafka at {bootstrap} cannot be reached; {hint}") from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from cli.errors import Refused
 from cli.kafka import kafka_errors
 from cli.output import AsJson, field, print_rows
 from cli.settings import find_settings, kafka_address
@@ -18,10 +17,7 @@ def command(as_json: AsJson = False) -> None:
     """
     settings = find_settings()
     bootstrap = kafka_address(settings)
-    try:
-        with kafka_errors(bootstrap):
-            created = asyncio.run(admin.create_topics(settings))
-    except admin.TopicsError as error:
-        raise Refused(str(error)) from error
+    with kafka_errors(bootstrap):
+        created = asyncio.run(admin.create_topics(settings))
     rows = [{"topic": name, "partitions": partitions} for name, partitions in created]
     print_rows(rows, (field("topic"), field("partitions")), as_json=as_json, empty="all topics are there")

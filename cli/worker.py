@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agents.bootstrap import run_worker
+from cli.kafka import kafka_errors
 from cli.settings import find_settings, kafka_address
 
 
@@ -13,5 +14,5 @@ def command() -> None:
     all topics exist with equal partition counts.
     """
     settings = find_settings()
-    kafka_address(settings)
-    run_worker(settings)
+    with kafka_errors(kafka_address(settings)):
+        run_worker(settings)

@@ -42,6 +42,7 @@ class CompactedReader:
             auto_offset_reset="earliest",
             isolation_level="read_committed",
             fetch_max_wait_ms=50,
+            request_timeout_ms=15_000,
         )
 
     async def start(self) -> None:

@@ -26,6 +26,8 @@ OPEN_TRANSACTIONS = 16
 """At most so many at the same time in one worker."""
 BATCH_BYTES = 900_000
 RETRY_BACKOFF_MS = 10
+REQUEST_TIMEOUT_MS = 15_000
+"""A request that a dying broker never answers is given up after this, and made again."""
 
 # While the transaction before completes, the broker answers CONCURRENT_TRANSACTIONS and aiokafka sleeps this long.
 # Measured: 2 ms gives 126 transactions a second and shard instead of 27 (architecture.md section 3).
@@ -105,6 +107,7 @@ class TransactionalWriter:
             transactional_id=f"{self._app_id}-{shard}",
             transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
             retry_backoff_ms=RETRY_BACKOFF_MS,
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
             max_batch_size=BATCH_BYTES,
             max_request_size=BATCH_BYTES * 2,
             acks="all",
@@ -130,6 +133,7 @@ class IdempotentWriter:
             self._producer = AIOKafkaProducer(
                 **self._kafka,
                 enable_idempotence=True,
+                request_timeout_ms=REQUEST_TIMEOUT_MS,
                 acks="all",
                 max_batch_size=BATCH_BYTES,
                 max_request_size=BATCH_BYTES * 2,

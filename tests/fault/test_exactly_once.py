@@ -130,3 +130,25 @@ async def test_a_clean_stop_hands_over_without_a_gap(pipeline: Pipeline) -> None
     await sending
     commands = await pipeline.read(COMMANDS, count)
     assert Counter(header(record, "ce_id") for record in commands) == dict.fromkeys(expected_commands(count), 1)
+
+
+async def test_a_broker_that_is_killed_and_comes_back(pipeline: Pipeline) -> None:
+    count = 6_000
+    await pipeline.publish(three_nodes())
+    worker = pipeline.worker()
+    await worker.begin()
+    half = list(opens(count))
+    await pipeline.send(*half[: count // 2])
+    pipeline.broker.kill()
+    await asyncio.to_thread(_back, pipeline)
+    await worker.revive()
+    await pipeline.send(*half[count // 2 :])
+    async with pipeline.reading(COMMANDS) as reading:
+        await reading.until(count, 90)
+    commands = await pipeline.read(COMMANDS, count)
+    assert Counter(header(record, "ce_id") for record in commands) == dict.fromkeys(expected_commands(count), 1)
+
+
+def _back(pipeline: Pipeline) -> None:
+    pipeline.broker.start()
+    pipeline.broker.wait_ready()

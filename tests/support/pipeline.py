@@ -74,8 +74,9 @@ class Worker:
 class Pipeline:
     """A broker with all topics, and what a test does with it."""
 
-    def __init__(self, bootstrap: str, folder: Path, environment: Mapping[str, str]) -> None:
-        self.kafka: dict[str, Any] = {"bootstrap_servers": bootstrap}
+    def __init__(self, broker: KafkaBroker, folder: Path, environment: Mapping[str, str]) -> None:
+        self.broker = broker
+        self.kafka: dict[str, Any] = {"bootstrap_servers": broker.bootstrap}
         self._folder = folder
         self._environment = environment
         self.processing = environment.get("MAL_PROCESSING", "exactly_once")
@@ -191,7 +192,7 @@ def running_pipeline(
         settings = Settings(kafka_bootstrap_servers=broker.bootstrap, kafka_partitions=PARTITIONS)
         asyncio.run(create_topics(settings))
         pipeline = Pipeline(
-            broker.bootstrap,
+            broker,
             folder,
             {"MAL_KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap, "MAL_DATA_DIR": str(folder), **environment},
         )
