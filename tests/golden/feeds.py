@@ -13,7 +13,7 @@ import orjson
 from tests.golden.test_examples import EXAMPLES, cases_of, play, published
 from tests.support.driver import FlowDriver
 
-FEEDS = Path(__file__).parent / "feeds"
+FEEDS = Path(__file__).parent / "histories"
 
 
 def feed_of(example: Path) -> bytes:

@@ -176,7 +176,8 @@ def values(records: Iterable[Any]) -> list[dict[str, Any]]:
 
 def header(record: Any, name: str) -> str:
     """A header of a record, as text."""
-    return dict(record.headers)[name].decode()
+    value: bytes = dict(record.headers)[name]
+    return value.decode()
 
 
 @contextlib.contextmanager
