@@ -29,6 +29,7 @@ from engine.nodes.base import (
     Order,
     Wait,
 )
+from engine.nodes.fields import RENDERED
 from engine.outputs import StepOutputs, json_bytes
 from engine.plan import Plan, PlanEdge, PlanNode
 from engine.rendering import TemplateError
@@ -302,7 +303,7 @@ class _Wave:
             return node.config
         try:
             record["input"] = rendered = cast(ConfigTemplate, node.template).render(context)
-            config: BaseModel = node.type.config.model_validate(rendered)
+            config: BaseModel = node.type.config.model_validate(rendered, context=RENDERED)
         except TemplateError as error:
             return Failed("template", str(error))
         except ValidationError as error:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationInfo
 
 from engine.context import ROOTS
 from engine.events import opaque_id
@@ -22,6 +22,9 @@ MAX_WAIT_SECONDS: Final = 100 * 365.25 * 86_400
 
 YEAR_SECONDS: Final = 365.25 * 86_400
 """A longer wait gets a warning at publish (product.md section 1)."""
+
+RENDERED: Final[Mapping[str, Json]] = {"rendered": True}
+"""The validation context of a config whose templates are filled in; without it, a config is as it was drawn."""
 
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d))?", re.ASCII)
 
@@ -50,6 +53,13 @@ def agrees(wanted: Json, value: Json) -> bool:
 
 def _id(value: Json) -> Json:
     return opaque_id(value) or value
+
+
+def _words(value: Json, info: ValidationInfo) -> Json:
+    """Take a number or a boolean that a template gave for the text it is: `{{ engagement.openCount }}` as a message."""
+    if info.context is not RENDERED or not isinstance(value, (int, float)):
+        return value
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _path(value: str) -> str:
@@ -86,8 +96,8 @@ FieldPath = Annotated[str, AfterValidator(_path), Field(json_schema_extra={"form
 Time = Annotated[str, AfterValidator(_time), Field(json_schema_extra={"format": "date-time"})]
 """An RFC 3339 time, or a date as midnight UTC."""
 
-Text = Annotated[str, Field(min_length=1)]
-"""A text that must say something."""
+Text = Annotated[str, BeforeValidator(_words), Field(min_length=1)]
+"""A text that must say something. Drawn, it is a text; a template may give a number."""
 
 Number = Annotated[float, Field(allow_inf_nan=False), AfterValidator(_whole)]
 """A number; whole ones stay whole."""

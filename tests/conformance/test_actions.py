@@ -151,6 +151,12 @@ def test_log_event_writes_into_the_step_and_sends_nothing() -> None:
     assert run("log_event", {"message": "m"}, CONTACT).steps("n")[0]["output"] == {"message": "m", "level": "info"}
 
 
+@pytest.mark.parametrize(("value", "text"), [(7, "7"), (2.5, "2.5"), (True, "true"), ("7", "7")])
+def test_a_number_that_a_template_gives_is_a_text_where_one_is_needed(value: Any, text: str) -> None:
+    driver = run("log_event", {"message": "{{ event.n }}", "data": {"n": "{{ event.n }}"}}, {**CONTACT, "n": value})
+    assert driver.steps("n")[0]["output"] == {"message": text, "level": "info", "data": {"n": value}}
+
+
 class TestSendWithADelay:
     def test_waits_like_a_delay_and_then_sends(self) -> None:
         driver = run("send_email_campaign", {**MAIL, "delay": 60}, CONTACT)
