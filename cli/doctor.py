@@ -48,13 +48,18 @@ async def _kafka(settings: Settings) -> list[Finding]:
     try:
         bootstrap = kafka_address(settings)
         with kafka_errors(bootstrap):
-            partitions = await admin.check_topics(settings)
-    except admin.TopicsError as error:
-        return [Finding("kafka", True, f"{bootstrap} answers"), Finding("topics", False, str(error))]
+            topics = await _topics(settings)
     except Refused as refusal:
         return [Finding("kafka", False, str(refusal))]
-    topics = Finding("topics", True, f"all there, with {partitions} partitions where they carry subjects")
     return [Finding("kafka", True, f"{bootstrap} answers"), topics]
+
+
+async def _topics(settings: Settings) -> Finding:
+    try:
+        partitions = await admin.check_topics(settings)
+    except admin.TopicsError as error:
+        return Finding("topics", False, str(error))
+    return Finding("topics", True, f"all there, with {partitions} partitions where they carry subjects")
 
 
 async def _postgres(settings: Settings) -> list[Finding]:
