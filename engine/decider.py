@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 from engine import facts, feed
 from engine.due import Timer
-from engine.entered import Entry, enter, new_entry
+from engine.entered import Entry, enter, new_entry, note_running
 from engine.events import MAX_DEPTH, Event
 from engine.inputs import Ended, Moment, Started, Step, TimerDue
 from engine.interpreter import step
@@ -274,6 +274,7 @@ class Decider:
         for command in done.commands:
             self._sink.command(run, command)
         self._sink.record(run.subject, feed.execution_record(plan, done, source.wire() if source else None))
+        self._note_running(run)
         if run.end_reason is not None:
             self._tables.delete(EXECUTIONS, run.id)
             return
@@ -294,7 +295,17 @@ class Decider:
             f"version {run.version} of flow {run.flow_id} is not on mal.flows any more; publish it again from Postgres",
         )
         self._sink.record(run.subject, feed.lost_record(run))
+        self._note_running(run)
         self._tables.delete(EXECUTIONS, run.id)
+
+    def _note_running(self, run: Run) -> None:
+        if run.event.scope is None:
+            raise AssertionError("an event without scope enters nothing")
+        key = row_key(run.event.scope, run.subject)
+        entries = self._tables.get(ENTRIES, key) or {}
+        entry: Entry = entries.setdefault(run.flow_id, new_entry())
+        if note_running(entry, run.id, is_running=run.end_reason is None):
+            self._tables.put(ENTRIES, key, entries)
 
     def _suppress(
         self, event: Event, source: Source, reason: str, moment: Moment, flow_id: FlowId | None = None

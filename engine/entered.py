@@ -1,4 +1,4 @@
-"""Which events entered a flow, for one subject: an event enters a flow once, ever (product.md section 2, Repeats).
+"""What one subject has to do with one flow: which events entered (each once, ever), and which executions run.
 
 The newest marks live in the entry itself, which is written with every entry and so must stay small. Older ones move
 into pages by the first digits of the mark, so that looking one up reads a single page, however many there are.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from engine.types import Json
+from engine.types import ExecutionId, Json
 
 KEPT: Final = 64
 """Marks in the entry; few subjects enter a flow more often than that."""
@@ -21,7 +21,7 @@ Page = dict[str, Json]
 
 def new_entry() -> Entry:
     """Return the entry of a subject that never entered the flow."""
-    return {"count": 0, "lastMs": 0, "events": []}
+    return {"count": 0, "lastMs": 0, "events": [], "running": []}
 
 
 def enter(
@@ -48,6 +48,18 @@ def enter(
     marks.append(mark)
     entry["count"] += 1
     entry["lastMs"] = now_ms
+    return True
+
+
+def note_running(entry: Entry, execution: ExecutionId, *, is_running: bool) -> bool:
+    """Note whether an execution runs, the oldest first; say whether that changed the entry."""
+    running: list[str] = entry["running"]
+    if (execution in running) == is_running:
+        return False
+    if is_running:
+        running.append(execution)
+    else:
+        running.remove(execution)
     return True
 
 

@@ -275,3 +275,21 @@ def test_a_limit_also_skips_what_was_ready_and_what_a_join_held() -> None:
     assert status(driver) == ("partial", "limit")
     skipped = {step["nodeId"]: step["reason"] for step in driver.steps() if step["status"] == "skipped"}
     assert skipped == {"b": "limit", "c": "limit", "j": "limit"}
+
+
+def running(driver: FlowDriver) -> list[str]:
+    [key] = driver.tables.rows["entries"]
+    row = driver.tables.get("entries", key)
+    assert row is not None
+    return list(row["flow-1"]["running"])
+
+
+def test_a_subjects_running_executions_are_known_oldest_first() -> None:
+    wait = ("delay", {"delaySeconds": 60})
+    driver = FlowDriver(version({"t": OPEN, "w": wait, "a": TAG}, "t>w w>a"))
+    driver.send(opened())
+    driver.advance(30)
+    driver.send({**opened(), "id": "second"})
+    assert running(driver) == [record["executionId"] for record in driver.executions]
+    driver.advance(30)
+    assert running(driver) == [driver.executions[1]["executionId"]]
