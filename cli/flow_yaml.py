@@ -1,7 +1,8 @@
 """Read YAML as JSON: only what JSON can hold, and nothing that silently means something else.
 
-PyYAML follows YAML 1.1, where `no` is false, 21:00 is 1260 and a date is no string. Flow files are read by YAML 1.2's
-core schema instead. A key that stands twice and an alias are refused, not resolved. Knows nothing of flows.
+PyYAML follows YAML 1.1, where `no` is false, 21:00 is 1260 and a date is no string, and ends a plain text in braces at
+a question mark. Flow files are read by YAML 1.2 and its core schema instead. A key that stands twice and an alias are
+refused, not resolved. Knows nothing of flows.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ CORE_SCALARS: tuple[tuple[str, str, str], ...] = (
     ("int", r"[-+]?[0-9]+", "-+0123456789"),
     ("float", r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", "-+.0123456789"),
 )
+_BLANKS = "\0 \t\r\n\x85\u2028\u2029"
 
 
 class YamlError(ValueError):
@@ -35,6 +37,30 @@ class _JsonLoader(yaml.SafeLoader):
                 None, None, f"the alias *{event.anchor} is not read; write the value out", event.start_mark
             )
         return super().compose_node(parent, index)
+
+    def scan_plain(self) -> yaml.ScalarToken:
+        """Read a plain text as PyYAML does, but for the `?`, which is a letter like others: {body: Any thoughts?}."""
+        start = end = self.get_mark()
+        chunks: list[str] = []
+        spaces: list[str] | None = []
+        while self.peek() != "#":
+            length = 0
+            while not self._plain_ends_at(length):
+                length += 1
+            if not length:
+                break
+            self.allow_simple_key = False
+            chunks += [*(spaces or ()), self.prefix(length)]
+            self.forward(length)
+            end = self.get_mark()
+            spaces = self.scan_plain_spaces(self.indent + 1, start)
+            if not spaces or (not self.flow_level and self.column <= self.indent):
+                break
+        return yaml.ScalarToken("".join(chunks), True, start, end)
+
+    def _plain_ends_at(self, length: int) -> bool:
+        ends = _BLANKS + (",[]{}" if self.flow_level else "")
+        return (ch := self.peek(length)) in ends or (ch == ":" and self.peek(length + 1) in ends)
 
 
 def _construct_int(loader: _JsonLoader, node: yaml.ScalarNode) -> int:

@@ -20,6 +20,21 @@ def test_quoted_scalars_stay_strings() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("{a: Any thoughts?, b: c}", {"a": "Any thoughts?", "b": "c"}),
+        ("{a: why ?not # so\n , b: x?y}", {"a": "why ?not", "b": "x?y"}),
+        ("[What?, {a: b?}]", ["What?", {"a": "b?"}]),
+        ("a: Any thoughts?\nb: two\n  lines?", {"a": "Any thoughts?", "b": "two lines?"}),
+        ("{a: http://x.example/?q=1, b: 12:30}", {"a": "http://x.example/?q=1", "b": "12:30"}),
+        ("{? a : b}", {"a": "b"}),
+    ],
+)
+def test_a_plain_text_may_have_question_marks(text: str, value: object) -> None:
+    assert read_yaml(text) == value
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("a: 1\nb: 2\na: 3", "line 3, column 1: the key 'a' stands here twice"),
