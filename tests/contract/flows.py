@@ -276,8 +276,8 @@ FLOWS: list[dict[str, Any]] = [
         "join": ("tag_contact", {"tag": "once"}),
     }, "start>left start>right left>join right>join"),
     flow_file("u-late", "late", {
-        "start": ("email_open", {}), "quick": ("log_event", {"message": "l"}), "slow": ("delay", {"delaySeconds": 1800}),
-        "join": ("tag_contact", {"tag": "once"}),
+        "start": ("email_open", {}), "quick": ("log_event", {"message": "l"}),
+        "slow": ("delay", {"delaySeconds": 1800}), "join": ("tag_contact", {"tag": "once"}),
     }, "start>quick start>slow quick>join slow>join"),
     flow_file("u-depth", "depth", {"start": ("segment_updated", {}), **NOTE},
               "start>note"),
@@ -293,9 +293,11 @@ FLOWS: list[dict[str, Any]] = [
         "start": ("email_open", {"campaignId": "k1"}), "tell": ("notify_user", {"message": "hello"}),
     }, "start>tell"),
     flow_file("u-archive", "archive", {
-        "start": ("email_open", {}), "wait": ("delay", {"delaySeconds": 40 * DAY}), "tag": ("tag_contact", {"tag": "t"}),
+        "start": ("email_open", {}), "wait": ("delay", {"delaySeconds": 40 * DAY}),
+        "tag": ("tag_contact", {"tag": "t"}),
     }, "start>wait wait>tag"),
     flow_file("u-pin", "pin", {
-        "start": ("email_open", {}), "wait": ("delay", {"delaySeconds": 4 * 3600}), "tag": ("tag_contact", {"tag": "v1"}),
+        "start": ("email_open", {}), "wait": ("delay", {"delaySeconds": 4 * 3600}),
+        "tag": ("tag_contact", {"tag": "v1"}),
     }, "start>wait wait>tag"),
 ]  # fmt: skip

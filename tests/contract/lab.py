@@ -265,6 +265,7 @@ class Lab:
         consumer = Consumer({
             "bootstrap.servers": self.kafka, "group.id": "outside", "isolation.level": "read_committed",
             "enable.auto.commit": False, "auto.offset.reset": "earliest", "fetch.wait.max.ms": 50,
+                "log_level": 0,
         })  # fmt: skip
         topics = (*COMMAND_TOPICS, FEED, DEAD_LETTERS)
         consumer.assign([TopicPartition(topic, number, 0) for topic in topics for number in range(PARTITIONS)])

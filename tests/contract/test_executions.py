@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.contract.lab import FEED, TIME_SCALE, Lab, derived, event, execution_id, flow_file, flow_id, node_id, until
+from tests.contract.lab import FEED, TIME_SCALE, Lab, derived, event, execution_id, flow_file, flow_id, node_id
 
 pytestmark = pytest.mark.services
 
@@ -228,7 +228,7 @@ def test_an_archived_flow_takes_nothing_new_and_what_runs_ends(lab: Lab) -> None
 
 
 def test_an_execution_stays_on_its_version(lab: Lab, tmp_path: Path) -> None:
-    flow, first, _ = _start(lab, "u-pin", "pin")
+    _flow, first, _ = _start(lab, "u-pin", "pin")
     lab.begun(first)
     (second_version,) = _apply(lab, tmp_path, flow_file("u-pin", "pin", {
         "start": ("email_open", {}), "tag": ("tag_contact", {"tag": "v2"}),
@@ -272,5 +272,3 @@ def _apply(lab: Lab, folder: Path, flow: dict[str, Any]) -> list[dict[str, Any]]
     file = folder / "flow.json"
     file.write_text(json.dumps(flow))
     return lab.rows("flows", "apply", str(file), "--publish")
-
-
