@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import faust
 from faust.transport.drivers import aiokafka as driver
 from faust.transport.producer import Producer
 
 from streams.batching.consumer import BatchConsumer
 from streams.batching.host import ShardHost
+from streams.batching.hosted import HostedApp
 
 
 class BatchProducer(driver.Producer):
@@ -28,21 +28,14 @@ class BatchTransport(driver.Transport):
     Producer = BatchProducer
 
 
-class BatchApp(faust.App):
-    """A Faust app whose shards are worked on by a host.
-
-    Args:
-        kafka: arguments of every aiokafka client: where Kafka is, and how to be let in.
-        host: works on the shards.
-        options: Faust's own settings.
-    """
+class BatchApp(HostedApp):
+    """A hosted app on our transport. Arguments: see `HostedApp`."""
 
     def __init__(self, app_id: str, *, kafka: Mapping[str, Any], host: ShardHost, **options: Any) -> None:
-        self.kafka = dict(kafka)
-        self.host = host
         super().__init__(
             app_id,
-            broker=f"kafka://{kafka['bootstrap_servers'].replace(',', ';kafka://')}",
+            kafka=kafka,
+            host=host,
             Topic="streams.batching.topic:BatchTopic",
             Table="streams.batching.table:BatchTable",
             TableManager="streams.batching.recovery:BatchTableManager",

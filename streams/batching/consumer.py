@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message
 
 from streams.batching.host import Ends, RecordBatch
+from streams.batching.hosted import HostedApp
 from streams.batching.thread import BatchConsumerThread, Poll
-
-if TYPE_CHECKING:
-    from streams.batching.app import BatchApp
 
 POLL_SECONDS = 0.1
 FULL_SECONDS = 0.01
@@ -28,7 +26,7 @@ FULL_SECONDS = 0.01
 class BatchConsumer(driver.Consumer):
     """Delivers batches to the agent, and commits what the shards have applied."""
 
-    app: BatchApp
+    app: HostedApp
     _thread: BatchConsumerThread
     _epoch = 0
     _delivered = 0

@@ -6,21 +6,18 @@ what goes wrong in between, and waits out pauses for the markers of transactions
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from aiokafka.errors import IllegalStateError
 from faust.tables.manager import TableManager
 from faust.tables.recovery import RebalanceAgain, Recovery, ServiceStopped
 from mode import Service
 
-if TYPE_CHECKING:
-    from streams.batching.app import BatchApp
+from streams.batching.hosted import HostedApp
 
 
 class ShardRecovery(Recovery):
     """Hands an assignment to the host, and lets Faust go on when its tables are restored."""
 
-    app: BatchApp
+    app: HostedApp
 
     @Service.task
     async def _restart_recovery(self) -> None:

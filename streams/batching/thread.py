@@ -10,16 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP
 
 from streams.batching.host import Record
-
-if TYPE_CHECKING:
-    from streams.batching.app import BatchApp
+from streams.batching.hosted import HostedApp
 
 FETCH_MAX_WAIT_MS = 50
 MAX_PARTITION_FETCH_BYTES = 2 * 1024 * 1024
@@ -37,7 +35,7 @@ class Poll:
 class BatchConsumerThread(AIOKafkaConsumerThread):
     """aiokafka's consumer in its thread, with our settings instead of Faust's."""
 
-    app: BatchApp
+    app: HostedApp
     epoch = 0
     """Counts the seeks; written in this thread only."""
     gate: int | None = None
