@@ -22,7 +22,7 @@ from streams.unit import ShardTable
 
 SUSPEND_SECONDS: Final = 40.0
 """The longest a unit may take to finish when a rebalance comes; longer than a unit's own bound."""
-MAX_BUFFERED: Final = 10_000
+MAX_BUFFERED: Final = 5_000
 """Records of one input and shard in memory; beyond it no more are fetched."""
 
 log = logging.getLogger(__name__)
@@ -158,6 +158,8 @@ class Shards:
                 program = self._programs[number] = self._new_program(number)
                 program.restore(self._tables_of(number))
         self._shards = {}
+        if not shards:
+            self.ready.set()  # in reserve: nothing is sought for a worker that owns nothing
         log.info(
             "shards %s are ours in generation %d: %d records restored, %d shards kept as they were",
             sorted(shards), generation, sum(taken.values()), len(kept & self._programs.keys() - changed),

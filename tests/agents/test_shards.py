@@ -151,6 +151,15 @@ async def test_a_shard_that_went_away_and_came_back_is_read_again() -> None:
     assert bench.shards.tables["subjects"].part(1) is not part
 
 
+async def test_a_worker_in_reserve_is_ready_with_nothing() -> None:
+    bench = Bench()
+    await bench.shards.restore(set(), 1)
+    assert bench.shards.ready.is_set()
+    assert bench.shards.applied() == {}
+    await bench.shards.suspend()
+    assert not bench.shards.ready.is_set()
+
+
 async def test_a_shard_of_some_topics_only_ends_the_worker() -> None:
     bench = Bench()
     with pytest.raises(EndedError, match=r"owns shards \[0, 1\], but not of b;"):

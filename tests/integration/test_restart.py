@@ -14,7 +14,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from engine.flow import FlowVersion
 from streams.topics import EXECUTIONS, FLOWS
 from tests.support.flows import event, version
-from tests.support.pipeline import Pipeline, running_pipeline, values
+from tests.support.pipeline import PARTITIONS, Pipeline, running_pipeline, values
 
 pytestmark = pytest.mark.services
 
@@ -119,3 +119,14 @@ async def test_a_restart_on_compacted_flows_ends_an_execution_on_version_1_of_3(
     await compacted(pipeline, FLOWS, most=4)  # three versions and a head
     await worker.begin()
     assert await tags(pipeline, 2) == {"ada": "version 1", "ben": "version 3"}
+
+
+@pytest.mark.parametrize("pipeline", ["exactly_once"], indirect=True)
+async def test_a_worker_more_than_there_are_shards_waits_in_reserve(pipeline: Pipeline) -> None:
+    await pipeline.publish(waiting(1))
+    workers = [pipeline.worker(f"worker-{number}") for number in range(PARTITIONS + 1)]
+    for worker in workers:
+        worker.start()
+    await asyncio.gather(*(worker.ready() for worker in workers))
+    await pipeline.send(*(opened(f"contact-{number}") for number in range(20)))
+    assert len(await tags(pipeline, 20)) == 20
