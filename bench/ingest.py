@@ -25,6 +25,7 @@ from uuid import uuid4
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError
 
 from dev.flows import publish
 from dev.kafka import KafkaBroker
@@ -146,6 +147,15 @@ async def raw(bootstrap: str, case: Case) -> float:
     return case.events / seconds
 
 
+async def offsets_of(admin: AIOKafkaAdminClient, group: str) -> Mapping[TopicPartition, Any]:
+    """The committed offsets of a group; none where Kafka has not got so far."""
+    try:
+        offsets: Mapping[TopicPartition, Any] = await admin.list_consumer_group_offsets(group)
+    except KafkaError:
+        return {}
+    return offsets
+
+
 async def rate_of_group(bootstrap: str, group: str, topic: str, case: Case, process: subprocess.Popen[bytes]) -> float:
     """Events a second of a group, from the first progress that is seen to the end, by its committed offsets."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
@@ -156,7 +166,7 @@ async def rate_of_group(bootstrap: str, group: str, topic: str, case: Case, proc
             while True:
                 if process.poll() is not None:
                     raise RuntimeError(f"the worker ended with {process.returncode}")
-                offsets: Mapping[TopicPartition, Any] = await admin.list_consumer_group_offsets(group)
+                offsets = await offsets_of(admin, group)
                 done = sum(at.offset for partition, at in offsets.items() if partition.topic == topic and at.offset > 0)
                 now = time.perf_counter()
                 if first is None and done:
