@@ -6,6 +6,7 @@ The clock is log time (product.md section 2, Time). A unit takes all that has co
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
@@ -17,6 +18,8 @@ from streams.batching.table import TablePart
 from streams.batching.writers import UnitWriter
 from streams.topics import changelog
 from streams.unit import Output, Unit
+
+log = logging.getLogger(__name__)
 
 POSITIONS: Final = "positions"
 POSITIONS_KEY: Final = b"inputs"
@@ -145,7 +148,9 @@ class Shard:
             self._held_since = now
         if now - self._held_since < HOLD_SECONDS:
             return True
-        self._program.held(round((now - self._held_since) * 1000))
+        seconds = now - self._held_since
+        log.warning("shard %d: its clock goes on without %s, after %.0f s", self._number, ", ".join(lagging), seconds)
+        self._program.held(round(seconds * 1000))
         self.inputs.excuse(lagging)
         self._held_since = None
         return False
