@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from engine.nodes.base import ERROR, ActionType, NodeType, TriggerType
+from engine.nodes.base import ERROR, ActionType, ConditionType, NodeType, TriggerType
 from engine.nodes.registry import NOT_BUILT_YET, node_types
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "nodes.md"
@@ -71,7 +71,9 @@ def _facts(node: NodeType) -> Iterator[str]:
         if node.subject_types:
             yield f"About a {' or '.join(node.subject_types)}"
         return
-    if node.ports:
+    if isinstance(node, ConditionType) and node.outcomes is not None:
+        yield f"Outcomes as its config names them, and `{ERROR}`"
+    elif node.ports:
         yield f"Outcomes {', '.join(f'`{port}`' for port in (*node.ports, ERROR))}"
     if isinstance(node, ActionType):
         yield f"Makes the command `{node.command}`" if node.command else "Makes no command"

@@ -74,13 +74,14 @@ class Context:
     """One step's view of the world. `resolve` reads dotted paths; `roots` serves the template engine."""
 
     __slots__ = (
-        "_cache", "event", "execution_tags", "facts", "flow_user_id", "notes", "now_ms", "origin", "previous_output",
-        "step_outputs", "time_scale", "wall_ms",
+        "_cache", "event", "execution_tags", "facts", "flow_user_id", "node_id", "notes", "now_ms", "origin",
+        "previous_output", "step_outputs", "time_scale", "wall_ms",
     )  # fmt: skip
 
     def __init__(
         self,
         *,
+        node_id: str,
         event: Event,
         origin: Origin,
         facts: Facts,
@@ -92,6 +93,7 @@ class Context:
         previous_output: Json,
         execution_tags: frozenset[str],
     ) -> None:
+        self.node_id = node_id
         self.event = event
         self.origin = origin
         self.facts = facts

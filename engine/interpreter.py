@@ -284,6 +284,7 @@ class _Wave:
         arrivals = run.arrivals.get((node.id, visit))
         previous = self.plan.nodes[self.plan.edge_sources[min(arrivals)]].id if arrivals else None
         return Context(
+            node_id=node.id,
             event=run.event,
             origin=run.origin,
             facts=self.facts,

@@ -19,11 +19,14 @@ from engine.types import Json
 
 @dataclass(frozen=True, slots=True)
 class CheckedNode:
-    """What is known of a node: its type (None where unknown), whether it takes time, and what was found."""
+    """What is known of a node: its type (None where unknown), whether it takes time, its
+    outcomes, and what was found.
+    """
 
     node: GraphNode
     type: NodeType | None
     waits: bool
+    ports: tuple[str, ...]
     errors: tuple[Problem, ...]
     warnings: tuple[Problem, ...] = ()
 
@@ -33,15 +36,16 @@ def check_node(node: GraphNode) -> CheckedNode:
     options = [_at(node, path, message) for path, message in option_faults(node.options)] if node.options else []
     kind, wrong = _type_of(node)
     if kind is None:
-        return CheckedNode(node, None, waits=True, errors=(*wrong, *options))
+        return CheckedNode(node, None, waits=True, ports=(), errors=(*wrong, *options))
     if node.config is None:
-        return CheckedNode(node, kind, waits=isinstance(kind, ActionType), errors=tuple(options))
+        return CheckedNode(node, kind, waits=isinstance(kind, ActionType), ports=(), errors=tuple(options))
     config, faults = check_config(kind, dict(node.config))
     errors = (*(_at(node, path, message) for path, message in faults), *options)
     return CheckedNode(
         node=node,
         type=kind,
         waits=_waits(kind, config, node.config),
+        ports=_ports(kind, node.config),
         errors=errors,
         warnings=_warnings(node, kind, config),
     )
@@ -76,6 +80,12 @@ def _waits(kind: NodeType, config: BaseModel | None, raw: Mapping[str, Json]) ->
         return bool(kind.waits(kind.config.model_construct(**plain)))
     except (AttributeError, TypeError, ValueError):
         return True
+
+
+def _ports(kind: NodeType, raw: Mapping[str, Json]) -> tuple[str, ...]:
+    if isinstance(kind, ConditionType) and kind.outcomes is not None:
+        return kind.outcomes(raw)
+    return kind.ports
 
 
 def _warnings(node: GraphNode, kind: NodeType, config: BaseModel | None) -> tuple[Problem, ...]:

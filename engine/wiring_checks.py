@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from engine.circuits import cycles
 from engine.drawing import Graph, GraphEdge
 from engine.node_checks import CheckedNode
-from engine.nodes.base import ERROR, NodeType
+from engine.nodes.base import ERROR
 from engine.problems import Problem, problem, shown
 from engine.traversal import components_with_cycles, get_reachable_nodes
 
@@ -19,7 +19,7 @@ Checked = Mapping[str, CheckedNode]
 
 def wiring_errors(graph: Graph, checked: Checked) -> list[Problem]:
     """Return what is wrong between nodes."""
-    edges = [found for edge in graph.edges if (found := _edge_error(graph, edge, checked[edge.source].type))]
+    edges = [found for edge in graph.edges if (found := _edge_error(graph, edge, checked[edge.source]))]
     return [*edges, *_endless_cycles(graph, checked), *_joins_in_cycles(graph)]
 
 
@@ -28,15 +28,16 @@ def wiring_warnings(graph: Graph, checked: Checked) -> list[Problem]:
     return [*_unreachable(graph), *_unused_outcomes(graph, checked)]
 
 
-def _edge_error(graph: Graph, edge: GraphEdge, kind: NodeType | None) -> Problem | None:
+def _edge_error(graph: Graph, edge: GraphEdge, checked: CheckedNode) -> Problem | None:
     source, target = graph.by_id[edge.source], graph.by_id[edge.target]
     where = f"{edge.path} from {shown(source.label)} to {shown(target.label)}"
     if target.kind == "trigger":
         message = f"{where}: nothing leads into a trigger; let it lead to the node behind the trigger"
         return problem(f"{edge.path}.targetNodeId", message, target.id)
-    if edge.label is None or kind is None or edge.label in (*kind.ports, ERROR):
+    kind, ports = checked.type, (*checked.ports, ERROR)
+    if edge.label is None or kind is None or checked.node.config is None or edge.label in ports:
         return None
-    has = ", ".join(shown(port) for port in (*kind.ports, ERROR))
+    has = ", ".join(map(shown, ports))
     message = (
         f"{where}: conditionLabel {shown(edge.label)} is no outcome of node {shown(source.label)} ({kind.name}); "
         f"it has {has}, or leave the label out"
@@ -94,7 +95,7 @@ def _unused_outcomes(graph: Graph, checked: Checked) -> list[Problem]:
         labels = {edge.label for edge in graph.leaving[node.id]}
         if kind is None or None in labels:
             continue
-        unused = [shown(port) for port in kind.ports if port not in labels]
+        unused = [shown(port) for port in checked[node.id].ports if port not in labels]
         if unused:
             outcome = "outcome" if len(unused) == 1 else "outcomes"
             message = (

@@ -131,6 +131,8 @@ class ConditionType(Generic[C]):
 
     kind: Literal["condition"] = "condition"
     ports: tuple[str, ...] = CONDITION_PORTS
+    outcomes: Callable[[Mapping[str, Json]], tuple[str, ...]] | None = None
+    """The ports that a config names, as it was drawn; None where every config has `ports`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

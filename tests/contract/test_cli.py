@@ -110,7 +110,7 @@ INVALID: dict[str, tuple[dict[str, Any], list[str]]] = {
 LATER: dict[str, tuple[dict[str, Any], list[str]]] = {
     **{
         f"node {subtype}": (flow_file("u", "x", {**START, "n": (subtype, {})}, "start>n"), [subtype])
-        for subtype in ("ab_split", "wait_for_event", "run_flow")
+        for subtype in ("wait_for_event", "run_flow")
     },
     "trigger schedule": (
         {"flow": {"name": "x", "userId": "u"},

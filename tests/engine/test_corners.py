@@ -42,7 +42,7 @@ FACTS = SubjectFacts(Subject("contact", "c1"), {}, lambda _entity: None)
 
 def context(decoded: Event) -> Context:
     return Context(
-        event=decoded, origin="live", facts=FACTS, now_ms=0, wall_ms=0, time_scale=1, flow_user_id=None,
+        node_id="n", event=decoded, origin="live", facts=FACTS, now_ms=0, wall_ms=0, time_scale=1, flow_user_id=None,
         step_outputs=StepOutputs({"id": 1}, {"ref": NodeId("id")}), previous_output={}, execution_tags=frozenset(),
     )  # fmt: skip
 

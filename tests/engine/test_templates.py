@@ -26,6 +26,7 @@ FACTS = {"profile": {"name": "Ada"}, "tags": ["vip"], "engagement": {"k1": [2, 0
 def context() -> Context:
     event = {"type": "email_open", "source": "email_engine", "payload": PAYLOAD, "metadata": {"userId": "u1"}}
     return Context(
+        node_id="n",
         event=read_event(event, default_id="e1", default_timestamp_ms=NOW_MS),
         origin="live",
         facts=SubjectFacts(Subject("contact", "c1"), FACTS, lambda _entity: None),

@@ -46,7 +46,7 @@ PIECES = st.one_of(
 def context(payload: dict[str, Any]) -> Context:
     event = {"type": "email_open", "source": "s", "payload": {**payload, "contactId": "c1"}, "metadata": {}}
     return Context(
-        event=read_event(event, default_id="e", default_timestamp_ms=0), origin="live",
+        node_id="n", event=read_event(event, default_id="e", default_timestamp_ms=0), origin="live",
         facts=SubjectFacts(Subject("contact", "c1"), {}, lambda _entity: None), now_ms=0, wall_ms=0, time_scale=1,
         flow_user_id="u", step_outputs=StepOutputs({}, {}), previous_output={}, execution_tags=frozenset(),
     )  # fmt: skip
