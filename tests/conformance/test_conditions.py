@@ -100,6 +100,9 @@ CASES: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("if_campaign_status", {"expectedStatus": "draft"}, {}, "false"),
     ("if_campaign_status", {"expectedStatus": "active", "campaignIdField": "event.other"}, {"other": "?"}, "false"),
     ("if_campaign_status", {"expectedStatus": "active", "campaignIdField": "event.other"}, {}, "false"),
+    ("ab_split", {"variants": [{"label": "a"}, {"label": "b"}], "salt": "x"}, {}, "b"),
+    ("ab_split", {"variants": [{"label": "a"}, {"label": "b"}], "salt": "x"}, {"contactId": "c2"}, "a"),
+    ("ab_split", {"variants": [{"label": "a"}, {"label": "b", "weight": 0}], "salt": "x"}, {}, "a"),
 ]
 
 
