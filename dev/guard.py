@@ -1,9 +1,10 @@
 """The guard: a tiny process that runs one command and ends it when its parent is gone, however the parent went.
 
-Started by `dev.guarded`, it reads one JSON line from its standard input, {command, log, stop_signal, grace_seconds},
-runs the command with its output in the log, and answers one line on its standard output: {"pid": …} or {"error": …}.
-Its standard input stays open as long as the parent lives, also through kill -9 of the parent: at its end the guard
-stops the command, first by the stop signal, after the grace period by SIGKILL. It exits as the command did.
+Started by `dev.guarded`, it reads one JSON line from its standard input, {command, log, stop_signal, grace_seconds,
+taken_back}, runs the command with its output in the log, and answers one line on its standard output: {"pid": …} or
+{"error": …}. Its standard input stays open as long as the parent lives, also through kill -9 of the parent: at its end
+the guard stops the command, first by the stop signal, after the grace period by SIGKILL. It exits as the command did.
+The file `taken_back`, where it is no null, is what a parent that was killed could not remove any more.
 
 Standard library only, run by its path in isolated mode: it must start fast and need nothing of the project.
 """
@@ -50,7 +51,9 @@ def start(request: dict[str, object], log: BinaryIO) -> subprocess.Popen[bytes]:
     )
 
 
-def watch(child: subprocess.Popen[bytes], wake: int, stop_signal: int, grace_seconds: float) -> None:
+def watch(
+    child: subprocess.Popen[bytes], wake: int, stop_signal: int, grace_seconds: float, taken_back: str | None
+) -> None:
     """Return when the child has ended: by itself, or because the parent went or asked for it."""
     parent = os.getppid()
     while child.poll() is None:
@@ -58,7 +61,19 @@ def watch(child: subprocess.Popen[bytes], wake: int, stop_signal: int, grace_sec
         asked = wake in readable and signal.SIGTERM in os.read(wake, 64)
         gone = (0 in readable and os.read(0, 64) == b"") or os.getppid() != parent
         if asked or gone:
+            take_back(taken_back, parent)
             stop(child, stop_signal, grace_seconds)
+    take_back(taken_back, parent)  # a parent that is just being killed is still there for a moment
+
+
+def take_back(path: str | None, parent: int) -> None:
+    """Remove the file where the parent is gone."""
+    if path is None or os.getppid() == parent:
+        return
+    try:
+        os.unlink(path)  # noqa: PTH108 - pathlib costs a third of the guard's start-up
+    except FileNotFoundError:
+        return
 
 
 def stop(child: subprocess.Popen[bytes], stop_signal: int, grace_seconds: float) -> None:
@@ -96,7 +111,7 @@ def main() -> int:
             return 127
     sys.stdout.write(json.dumps({"pid": child.pid}) + "\n")
     sys.stdout.flush()
-    watch(child, readable, request["stop_signal"], request["grace_seconds"])
+    watch(child, readable, request["stop_signal"], request["grace_seconds"], request["taken_back"])
     end_group(child)
     return child.returncode if child.returncode >= 0 else 128 - child.returncode
 

@@ -84,11 +84,13 @@ def start(
     stop_signal: signal.Signals = signal.SIGTERM,
     grace_seconds: float = 6.0,
     keep_fds: Sequence[int] = (),
+    taken_back: Path | None = None,
 ) -> Guarded:
     """Start a command under a guard, its output appended to `log`.
 
     `environment` is the whole one (None: this process's). `keep_fds` stay open in the guard, so that a lock they
-    stand for is held until the command has ended. Raises `ServiceError` where the command can't be started.
+    stand for is held until the command has ended; `taken_back` is a file that the guard removes once the command has
+    ended because this process was killed. Raises `ServiceError` where the command can't be started.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     if log.exists() and log.stat().st_size > KEEP_LOG_BYTES:
@@ -109,6 +111,7 @@ def start(
         "log": str(log),
         "stop_signal": int(stop_signal),
         "grace_seconds": grace_seconds,
+        "taken_back": str(taken_back) if taken_back else None,
     }
     process.stdin.write(json.dumps(request).encode() + b"\n")
     process.stdin.flush()

@@ -52,10 +52,18 @@ def run_to_end(part: Part, data_dir: Path, environment: Mapping[str, str]) -> No
 
 
 class PartProcess:
-    """A part that can be started, again and again, and stopped."""
+    """A part that can be started, again and again, and stopped.
+
+    `keep_fds` and `taken_back` are those of `guarded.start`.
+    """
 
     def __init__(
-        self, part: Part, data_dir: Path, environment: Mapping[str, str], keep_fds: Sequence[int] = ()
+        self,
+        part: Part,
+        data_dir: Path,
+        environment: Mapping[str, str],
+        keep_fds: Sequence[int] = (),
+        taken_back: Path | None = None,
     ) -> None:
         self.name = part.name
         self.log = data_dir / "logs" / f"{part.name}.log"
@@ -64,6 +72,7 @@ class PartProcess:
         # Its log is a file: without this a line would show only when a buffer is full.
         self._environment = {**environment, READY_VARIABLE: str(self._ready_file), "PYTHONUNBUFFERED": "1"}
         self._keep_fds = keep_fds
+        self._taken_back = taken_back
         self._running: guarded.Guarded | None = None
 
     @property
@@ -82,6 +91,7 @@ class PartProcess:
             environment=self._environment,
             grace_seconds=8.0,
             keep_fds=self._keep_fds,
+            taken_back=self._taken_back,
         )
 
     def is_ready(self) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cli.discovery import KAFKA_VARIABLE, POSTGRES_VARIABLE
+from dev.announcement import withdraw
 from dev.claim import claimed
 from dev.kafka import KafkaBroker
 from dev.postgres import PostgresServer
@@ -48,6 +49,7 @@ def running(data_dir: Path, environ: Mapping[str, str] = os.environ) -> Iterator
 def started(data_dir: Path, environ: Mapping[str, str] = os.environ) -> Iterator[Services]:
     """Do as `running`, and give the servers too, for one who watches over them."""
     with claimed(data_dir) as held:
+        withdraw(data_dir)
         kafka = postgres = None
         if not environ.get(KAFKA_VARIABLE):
             kafka = KafkaBroker(data_dir / "kafka", environ=environ, keep_fds=[held])

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType
 
 from cli import discovery
-from dev.announcement import announced, withdraw
+from dev.announcement import announced
 from dev.error_lines import ErrorLines
 from dev.errors import ServiceError, last_lines
 from dev.parts import Part, PartProcess, mal, run_to_end
@@ -65,9 +65,9 @@ def run(
     with until_signalled(say):
         say(f"starting over the data in {data_dir}")
         with started(data_dir, environ) as services:
-            withdraw(data_dir)
             environment = {**environ, **_environment(data_dir, services)}
-            processes = [PartProcess(part, data_dir, environment, [services.held]) for part in parts]
+            announcement = data_dir / discovery.ANNOUNCEMENT
+            processes = [PartProcess(part, data_dir, environment, [services.held], announcement) for part in parts]
             with _stopped_at_end(processes, say):
                 _set_up(setup, data_dir, environment)
                 _supervise(data_dir, services, processes, say)
