@@ -26,7 +26,7 @@ from tests.contract.lab import Lab, derived, event, execution_id, flow_id
 NODES: list[dict[str, Any]] = [
     {"id": "t", "flowId": "f", "type": "trigger", "subtype": "email_open", "config": {}},
     {"id": "c", "flowId": "f", "type": "condition", "subtype": "if_tag_present", "config": {"tag": "x"}},
-    {"id": "d", "flowId": "f", "type": "action", "subtype": "delay", "config": {"delaySeconds": 60}},
+    {"id": "d", "flowId": "f", "type": "action", "subtype": "delay", "config": {"delaySeconds": 30 * 86_400}},
     {"id": "n", "flowId": "f", "type": "action", "subtype": "notify_user", "config": {"message": "m"}},
 ]
 EDGES: list[dict[str, Any]] = [
