@@ -30,7 +30,7 @@ from streams.topics import ENTITIES, FLOWS, INPUT_TOPICS
 FAILED = 70
 """The exit code of a worker that gave up (EX_SOFTWARE)."""
 COLLECT_AFTER = (20_000, 20, 100)
-"""A batch makes many objects that live as long as the batch. Python's own threshold of 700 looks at them again and again:
+"""A batch makes many objects that live as long as it does. Python's own threshold of 700 looks at them over and over:
 measured, 20,000 opens through three nodes took 128 µs each with it, 102 µs with this one and with none at all."""
 STOP_SECONDS = 9.0
 """Letting go takes no longer; then the process ends, and the next owner of its shards aborts what it left open."""
