@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from engine import facts, feed
+from engine.admission import admit
 from engine.due import Timer
-from engine.entered import Entry, enter, new_entry, note_running
+from engine.entered import Entry, new_entry, note_running
 from engine.events import MAX_DEPTH, Event
 from engine.inputs import Ended, Moment, Started, Step, TimerDue
 from engine.interpreter import step
@@ -239,18 +240,21 @@ class Decider:
         entries = self._tables.get(ENTRIES, key) or {}
         entry: Entry = entries.setdefault(plan.flow_id, new_entry())
         pages = f"{key}\x1f{plan.flow_id}\x1f"
-        if not enter(
-            entry,
-            mark_of(event.source, event.id),
-            moment.now_ms,
-            lambda name: self._tables.get(ENTRIES, pages + name),
-            lambda name, marks: self._tables.put(ENTRIES, pages + name, marks),
-        ):
-            self._suppress(event, source, "duplicate_event", moment, plan.flow_id)
-            return
-        self._tables.put(ENTRIES, key, entries)
         started = Started(event, origin, index.limits_of(plan.user_id, plan.workspace_id), self._time_scale)
         own = facts.SubjectFacts(event.subject, row.get("facts", {}), self._of(event.scope))
+        refused = admit(
+            plan,
+            started,
+            entry,
+            own,
+            moment,
+            lambda name: self._tables.get(ENTRIES, pages + name),
+            lambda name, marks: self._tables.put(ENTRIES, pages + name, marks),
+        )
+        if refused:
+            self._suppress(event, source, refused, moment, plan.flow_id)
+            return
+        self._tables.put(ENTRIES, key, entries)
         self._apply(plan, step(plan, None, started, own, moment), source)
 
     def _facts(self, run: Run) -> facts.SubjectFacts:

@@ -7,7 +7,7 @@ into pages by the first digits of the mark, so that looking one up reads a singl
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Literal
 
 from engine.types import ExecutionId, Json
 
@@ -17,6 +17,11 @@ PAGE_DIGITS: Final = 2
 
 Entry = dict[str, Json]
 Page = dict[str, Json]
+Marks = Literal["events", "values"]
+"""Which marks: of the events that entered, or of the values that `once_per` counts by."""
+
+ReadPage = Callable[[str], Page | None]
+WritePage = Callable[[str, Page], None]
 
 
 def new_entry() -> Entry:
@@ -24,10 +29,13 @@ def new_entry() -> Entry:
     return {"count": 0, "lastMs": 0, "events": [], "running": []}
 
 
-def enter(
-    entry: Entry, mark: str, now_ms: int, page: Callable[[str], Page | None], write: Callable[[str, Page], None]
-) -> bool:
-    """Note that an event enters; return False, and change nothing, where it did before.
+def entered(entry: Entry, mark: str, page: ReadPage) -> bool:
+    """Whether an event entered before."""
+    return has_mark(entry, "events", mark, page)
+
+
+def enter(entry: Entry, mark: str, now_ms: int, page: ReadPage, write: WritePage) -> None:
+    """Note that an event enters, which did not before.
 
     Args:
         entry: of the subject and the flow; changed here and nowhere else.
@@ -36,19 +44,27 @@ def enter(
         page: reads a page by name.
         write: writes a page.
     """
-    marks: list[str] = entry["events"]
-    if mark in marks:
-        return False
-    if entry.get("paged") and mark in (page(mark[:PAGE_DIGITS]) or {"events": ()})["events"]:
-        return False
-    if len(marks) >= KEPT:
-        _turn(marks, page, write)
-        entry["events"] = marks = []
-        entry["paged"] = True
-    marks.append(mark)
+    add_mark(entry, "events", mark, page, write)
     entry["count"] += 1
     entry["lastMs"] = now_ms
-    return True
+
+
+def has_mark(entry: Entry, marks: Marks, mark: str, page: ReadPage) -> bool:
+    """Whether a mark is there, in the entry or in its page."""
+    if mark in entry.get(marks, ()):
+        return True
+    paged = entry.get(_PAGED[marks])
+    return bool(paged) and mark in (page(_page_name(marks, mark)) or {"events": ()})["events"]
+
+
+def add_mark(entry: Entry, marks: Marks, mark: str, page: ReadPage, write: WritePage) -> None:
+    """Add a mark that is not there yet."""
+    kept: list[str] = entry.setdefault(marks, [])
+    if len(kept) >= KEPT:
+        _turn(marks, kept, page, write)
+        entry[marks] = kept = []
+        entry[_PAGED[marks]] = True
+    kept.append(mark)
 
 
 def note_running(entry: Entry, execution: ExecutionId, *, is_running: bool) -> bool:
@@ -63,10 +79,18 @@ def note_running(entry: Entry, execution: ExecutionId, *, is_running: bool) -> b
     return True
 
 
-def _turn(marks: list[str], page: Callable[[str], Page | None], write: Callable[[str, Page], None]) -> None:
+def _turn(marks: Marks, kept: list[str], page: ReadPage, write: WritePage) -> None:
     pages: dict[str, list[str]] = {}
-    for mark in marks:
-        pages.setdefault(mark[:PAGE_DIGITS], []).append(mark)
+    for mark in kept:
+        pages.setdefault(_page_name(marks, mark), []).append(mark)
     for name, added in pages.items():
         older = page(name) or {"events": []}
         write(name, {"events": [*older["events"], *added]})
+
+
+def _page_name(marks: Marks, mark: str) -> str:
+    return f"{_PAGE_PREFIX[marks]}{mark[:PAGE_DIGITS]}"
+
+
+_PAGED: Final = {"events": "paged", "values": "pagedValues"}
+_PAGE_PREFIX: Final = {"events": "", "values": "v"}

@@ -1,20 +1,24 @@
-"""`flow.settings`: rules of a whole flow (product.md, Settings and options). The default entry rule is built so far."""
+"""`flow.settings`: rules of a whole flow (product.md, Settings and options). One table says what each key may hold."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
+from engine.entry_rules import EntryRule
 from engine.json_shape import json_fault
-from engine.keys import Fault, choice_fault, key_faults
+from engine.keys import Fault, key_faults
 from engine.problems import shown
+from engine.setting_models import model_faults
 from engine.types import Json
 
-BUILT: Final = frozenset({"entry"})
+SETTINGS: Final[Mapping[str, Callable[[Json, str], list[Fault]]]] = {
+    "entry": partial(model_faults, EntryRule),
+}
+"""Setting → its faults, of a value and its path."""
+
 LATER: Final = frozenset({"exitWhen", "goal", "holdout", "messages", "onResume"})
-ENTRY_BUILT: Final = frozenset({"rule"})
-ENTRY_LATER: Final = frozenset({"cooldownSeconds", "field", "maxRunning"})
-RULES_BUILT: Final = frozenset({"every_event"})
-RULES_LATER: Final = frozenset({"once", "after_exit", "cooldown", "once_per"})
 
 
 def setting_faults(settings: Json, path: str = "flow.settings") -> list[Fault]:
@@ -25,16 +29,8 @@ def setting_faults(settings: Json, path: str = "flow.settings") -> list[Fault]:
         return [(path, f"{path} is {shown(settings)}, not an object")]
     if fault := json_fault(settings):
         return [(path, f"{path} {fault}")]
-    faults = key_faults(settings, path, BUILT, LATER)
-    if "entry" in settings:
-        faults += _entry_faults(settings["entry"], f"{path}.entry")
-    return faults
-
-
-def _entry_faults(entry: Json, path: str) -> list[Fault]:
-    if not isinstance(entry, dict):
-        return [(path, f"{path} is {shown(entry)}, not an object like {{rule: every_event}}")]
-    faults = key_faults(entry, path, ENTRY_BUILT, ENTRY_LATER)
-    if "rule" in entry:
-        faults += choice_fault(entry["rule"], f"{path}.rule", RULES_BUILT, RULES_LATER)
+    faults = key_faults(settings, path, SETTINGS.keys(), LATER)
+    for key, check in SETTINGS.items():
+        if key in settings:
+            faults += check(settings[key], f"{path}.{key}")
     return faults

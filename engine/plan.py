@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from engine.config_templates import ConfigTemplate, compile_config
+from engine.entry_rules import EntryRule, entry_rule
 from engine.flow import Edge, FlowVersion, Node
 from engine.nodes.base import ERROR, NodeType, TriggerType
 from engine.nodes.registry import node_types
@@ -75,6 +76,8 @@ class Plan:
     """Node ids by ref, for `steps.<ref>`."""
     edge_sources: Mapping[int, int]
     """Edge order → rank of its source, for `previousNode` at a join."""
+    entry: EntryRule
+    """How often a subject enters."""
     reach: tuple[frozenset[int], ...]
     """For each rank, the ranks a branch there can still reach; empty tuples where no node joins `all`."""
 
@@ -103,6 +106,10 @@ def compile_plan(version: FlowVersion) -> Plan:
     edges = [edge for edge in version.edges if edge.source_node_id in by_id and edge.target_node_id in by_id]
     if any(edge.target_node_id == triggers[0].id for edge in edges):
         raise PlanError(f"flow {version.flow_id} version {version.version} has an edge into its trigger")
+    try:
+        entry = entry_rule(version.settings)
+    except ValueError as error:
+        raise PlanError(f"flow {version.flow_id} version {version.version}: {error}") from error
     order, back = rank_nodes(triggers[0].id, [(edge.source_node_id, edge.target_node_id) for edge in edges])
     rank_of = {node_id: rank for rank, node_id in enumerate(order)}
     reachable = [(index, edge) for index, edge in enumerate(edges) if edge.source_node_id in rank_of]
@@ -118,6 +125,7 @@ def compile_plan(version: FlowVersion) -> Plan:
         nodes=nodes,
         by_id={node.id: node for node in nodes},
         refs={node.ref: node.id for node in nodes if node.ref},
+        entry=entry,
         edge_sources={index: rank_of[edge.source_node_id] for index, edge in reachable},
         reach=_reach(nodes) if any(node.join_all for node in nodes) else (),
     )

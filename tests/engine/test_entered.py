@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.entered import KEPT, enter, new_entry
+from engine.entered import KEPT, enter, entered, new_entry
 from engine.seen import mark_of
 
 
@@ -14,7 +14,11 @@ class Rows:
         self.pages: dict[str, dict[str, Any]] = {}
 
     def enter(self, name: str, now_ms: int = 0) -> bool:
-        return enter(self.entry, mark_of("s", name), now_ms, self.pages.get, self.pages.__setitem__)
+        mark = mark_of("s", name)
+        if entered(self.entry, mark, self.pages.get):
+            return False
+        enter(self.entry, mark, now_ms, self.pages.get, self.pages.__setitem__)
+        return True
 
 
 def test_an_event_enters_once() -> None:

@@ -178,9 +178,7 @@ class TestSettings:
             ({"exitWhen": []}, ".exitWhen", "exitWhen is not supported yet"),
             ({"entri": {}}, ".entri", "did you mean entry?"),
             ({"entry": "once"}, ".entry", 'is "once", not an object'),
-            ({"entry": {"rule": "once"}}, ".entry.rule", '"once" is not supported yet; use every_event'),
-            ({"entry": {"rule": "twice"}}, ".entry.rule", 'is "twice"; use every_event'),
-            ({"entry": {"maxRunning": 1}}, ".entry.maxRunning", "is 1: maxRunning is not supported yet"),
+            ({"entry": {"rule": "twice"}}, ".entry.rule", 'is "twice"; use every_event, once, after_exit'),
             ({"entry": {"x": float("inf")}}, "", "JSON does not have"),
         ],
     )

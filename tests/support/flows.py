@@ -19,15 +19,18 @@ def version(
     flow_id: str = "flow-1",
     user_id: str | None = "user_001",
     workspace_id: str | None = None,
+    settings: Config | None = None,
 ) -> FlowVersion:
     """Make a published version. Node ids are their refs.
 
     Args:
         nodes: ref → (subtype, config) or (subtype, config, options).
         edges: blank-separated `source>target` or `source>target:label`, in order.
+        settings: of the flow.
     """
     return FlowVersion.model_validate({
         "flowId": flow_id, "version": number, "name": flow_id, "userId": user_id, "workspaceId": workspace_id,
+        "settings": dict(settings or {}),
         "nodes": [
             {
                 "id": ref, "ref": ref, "type": node_types()[node[0]].kind, "subtype": node[0], "config": dict(node[1]),

@@ -1,0 +1,60 @@
+"""Whether an event that matches a flow enters it: what happened before, and what the flow allows, in one place.
+
+Asked once for each match, over the subject's entry; the reason it answers goes onto the feed (contract.md section 4).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from engine.context import Context, Facts
+from engine.entered import Entry, ReadPage, WritePage, enter, entered
+from engine.entry_rules import EVERY_EVENT, Entrance, Held
+from engine.inputs import Moment, Started
+from engine.plan import Plan
+from engine.seen import mark_of
+
+Refused = Literal["duplicate_event"] | Held
+
+
+def admit(
+    plan: Plan, started: Started, entry: Entry, facts: Facts, moment: Moment, read: ReadPage, write: WritePage
+) -> Refused | None:
+    """Note in the entry that an event enters, or return why it must not.
+
+    Args:
+        plan: the version in force.
+        started: the event, on its way in.
+        entry: of its subject with the flow.
+        facts: of its subject, with the event in them.
+        moment: the log time and the wall time of the decision.
+        read: reads a page of the entry.
+        write: writes a page of the entry.
+    """
+    mark = mark_of(started.event.source, started.event.id)
+    if entered(entry, mark, read):
+        return "duplicate_event"
+    if plan.entry is not EVERY_EVENT:
+        entrance = Entrance(plan.entry, entry, _context(plan, started, facts, moment), read, write)
+        if held := entrance.held_by():
+            return held
+        entrance.note()
+    enter(entry, mark, moment.now_ms, read, write)
+    return None
+
+
+def _context(plan: Plan, started: Started, facts: Facts, moment: Moment) -> Context:
+    """Return what can be read before anything ran."""
+    return Context(
+        node_id=plan.trigger.id,
+        event=started.event,
+        origin=started.origin,
+        facts=facts,
+        now_ms=moment.now_ms,
+        wall_ms=moment.wall_ms,
+        time_scale=started.time_scale,
+        flow_user_id=plan.user_id,
+        step_outputs={},
+        previous_output={},
+        execution_tags=frozenset(),
+    )
