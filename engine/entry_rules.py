@@ -39,9 +39,9 @@ class EntryRule(Setting):
     """The setting `entry`."""
 
     rule: Literal["every_event", "once", "after_exit", "cooldown", "once_per"] = "every_event"
-    cooldown_seconds: Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)] = 86_400
+    cooldown_seconds: float = Field(default=86_400, alias="cooldownSeconds", ge=0, le=MAX_SECONDS, allow_inf_nan=False)
     field: Annotated[str, AfterValidator(_field)] = "event.campaignId"
-    max_running: Annotated[int, Field(ge=1, le=10_000)] | None = None
+    max_running: int | None = Field(default=None, alias="maxRunning", ge=1, le=10_000)
 
 
 EVERY_EVENT: Final = EntryRule()

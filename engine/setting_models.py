@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 from engine.keys import Fault, did_you_mean
@@ -18,10 +17,12 @@ from engine.types import Json
 
 
 class Setting(BaseModel):
-    """Base of a setting: frozen, camelCase keys, unknown keys refused; "5" is no number and 1 is no boolean."""
+    """Base of a setting: frozen, unknown keys refused; "5" is no number and 1 is no boolean.
 
-    # Settings are read from JSON only, so that no key has a second spelling.
-    model_config = ConfigDict(alias_generator=to_camel, frozen=True, extra="forbid", strict=True)  # type: ignore[pydantic-alias]
+    A key of several words gets its alias where it stands, so that it has one spelling.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     def wire(self) -> dict[str, Json]:
         """Return the JSON shape of what is set."""
@@ -71,13 +72,13 @@ def _fault(model: type[Setting], error: ErrorDetails, path: str) -> Fault:
 
 
 def _keys(model: type[BaseModel]) -> list[str]:
-    return [str(field.alias) for field in model.model_fields.values()]
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _model_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> type[BaseModel]:
     """Return the model of the object at a place below a model's value; list indexes change nothing."""
     for part in loc:
-        field = next((one for one in model.model_fields.values() if one.alias == part), None)
+        field = next((one for name, one in model.model_fields.items() if (one.alias or name) == part), None)
         if field is not None:
             model = next(_models(field.annotation), model)
     return model
