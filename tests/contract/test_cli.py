@@ -125,6 +125,10 @@ LATER: dict[str, tuple[dict[str, Any], list[str]]] = {
             "onResume": {"mode": "skip"},
         }.items()
     },
+    **{
+        f"entry {name}": (flow_file("u", "x", START, "", settings={"entry": {name: value}}), [str(value)])
+        for name, value in {"rule": "once", "maxRunning": 3}.items()
+    },
     "option awaitResult": (
         {**flow_file("u", "x", {**START}, "start>n"),
          "nodes": [*flow_file("u", "x", START, "")["nodes"],
