@@ -53,8 +53,9 @@ format: setup  ## write the formatting that `check` asks for
 lock: setup  ## write the lock files from what is installed, after a change of pyproject.toml
 	$(BIN)/python -m dev.lock
 
-bench: setup  ## events per second, beside raw aiokafka and an idiomatic Faust agent
+bench: setup  ## events per second beside raw aiokafka and an idiomatic Faust agent, and latency
 	$(BIN)/python -m bench.ingest
+	$(BIN)/python -m bench.latency
 
 clean:  ## what a build leaves behind; .venv and .mal stay
 	rm -rf build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*
