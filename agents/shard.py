@@ -124,7 +124,8 @@ class Shard:
             # Never ahead of the wall clock, never going back.
             until_ms = max(self._clock_ms, wall_ms if head_ms is None else min(head_ms, wall_ms))
             due_ms = program.next_due_ms()
-            if due_ms is not None and due_ms <= until_ms:
+            # A tie goes to the record: a wait that is over at this moment still hears the event of this moment.
+            if due_ms is not None and (due_ms < until_ms or (due_ms == until_ms and head_ms is None)):
                 self._clock_ms = max(self._clock_ms, due_ms)
                 program.fire(self._clock_ms)
             elif head_ms is not None:

@@ -86,7 +86,7 @@ def encode_row(table: str, row: dict[str, Any]) -> bytes:
     body = orjson.dumps(row)
     if table != EXECUTIONS:
         return body
-    timers = [[until, rank, visit, node_id] for node_id, visit, until, _reason, rank, _step in row["waits"]]
+    timers = [[until, rank, visit, node_id] for node_id, visit, until, _reason, rank, *_more in row["waits"]]
     return orjson.dumps([row["flow"], row["started"], timers]) + _HEADER_END + body
 
 

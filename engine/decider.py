@@ -1,7 +1,8 @@
 """Decide one input of a shard: the order of things for one event, over the shard's tables.
 
-For one event: duplicates are dropped, facts are folded, then new entries start in the order of flow ids, all seeing
-the facts with this event in them (product.md section 2, Entry, exit, goal). What is held back is recorded with its
+For one event: duplicates are dropped, facts are folded, the subject's running executions hear it, oldest first, then
+new entries start in the order of flow ids; all see the facts with this event in them (product.md section 2, Entry,
+exit, goal). What is held back is recorded with its
 reason. Live traffic, replay and test runs use this same class; it does no I/O and reads no clock.
 """
 
@@ -16,7 +17,7 @@ from engine.admission import admit
 from engine.due import Timer
 from engine.entered import Entry, new_entry, note_running
 from engine.events import MAX_DEPTH, Event
-from engine.inputs import Ended, Moment, Started, Step, TimerDue
+from engine.inputs import Ended, EventHeard, Input, Moment, Started, Step, TimerDue
 from engine.interpreter import step
 from engine.matching import Index
 from engine.nodes.registry import node_types
@@ -141,6 +142,8 @@ class Decider:
         if event.depth > MAX_DEPTH:
             self._suppress(event, source, "too_deep", moment)
             return
+        for run in self._hearers(key, event, index):
+            self._move(run, EventHeard(event), source, index, moment)
         for plan in index.matches(event, moment.now_ms):
             self._enter(plan, key, row, event, source, index, moment, origin)
 
@@ -178,23 +181,14 @@ class Decider:
         wait = run.waits.get((node_id, visit))
         if wait is None or wait.until_ms > moment.now_ms:
             return
-        plan = self._plan(run, index)
-        if plan is None:
-            self._lost_version(run, moment)
-            return
-        self._apply(plan, step(plan, run, TimerDue(node_id, visit), self._facts(run), moment), None)
+        self._move(run, TimerDue(node_id, visit), None, index, moment)
 
     def archive(self, execution: ExecutionId, index: Index, moment: Moment) -> None:
         """End an execution whose flow was archived."""
         row = self._tables.get(EXECUTIONS, execution)
         if row is None:
             return
-        run = Run.from_row(row)
-        plan = self._plan(run, index)
-        if plan is None:
-            self._lost_version(run, moment)
-            return
-        self._apply(plan, step(plan, run, Ended(EndReason.ARCHIVED), self._facts(run), moment), None)
+        self._move(Run.from_row(row), Ended(EndReason.ARCHIVED), None, index, moment)
 
     # ---- one event
 
@@ -256,6 +250,28 @@ class Decider:
             return
         self._tables.put(ENTRIES, key, entries)
         self._apply(plan, step(plan, None, started, own, moment), source)
+
+    def _hearers(self, key: str, event: Event, index: Index) -> list[Run]:
+        """Return the running executions of a subject that an event may move, the oldest first."""
+        flow_ids = index.hearing(event)
+        entries = self._tables.get(ENTRIES, key) if flow_ids else None
+        if entries is None:
+            return []
+        running = [execution for flow_id in flow_ids for execution in entries.get(flow_id, {}).get("running", ())]
+        rows = [row for execution in running if (row := self._tables.get(EXECUTIONS, execution)) is not None]
+        # The sort is stable: of one flow as they started, of several in the order of flow ids.
+        return sorted(map(Run.from_row, rows), key=lambda run: run.started_at_ms)
+
+    def _move(self, run: Run, given: Input, source: Source | None, index: Index, moment: Moment) -> bool:
+        """Move a running execution by an input; say whether that changed anything."""
+        plan = self._plan(run, index)
+        if plan is None:
+            self._lost_version(run, moment)
+            return True
+        done = step(plan, run, given, self._facts(run), moment)
+        if done.is_news:
+            self._apply(plan, done, source)
+        return done.is_news
 
     def _facts(self, run: Run) -> facts.SubjectFacts:
         scope = run.event.scope

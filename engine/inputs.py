@@ -41,13 +41,20 @@ class TimerDue:
 
 
 @dataclass(frozen=True, slots=True)
+class EventHeard:
+    """An event of the subject, after the one that started the execution."""
+
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The execution is to end at once, from outside: its flow was archived."""
 
     reason: EndReason
 
 
-Input = Started | TimerDue | Ended
+Input = Started | TimerDue | EventHeard | Ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +77,8 @@ class Step:
     run: Run
     commands: tuple[Command, ...]
     steps: tuple[dict[str, Json], ...]
+
+    @property
+    def is_news(self) -> bool:
+        """Whether the input moved anything: an event that no wait hears does not."""
+        return bool(self.steps) or self.run.end_reason is not None

@@ -14,18 +14,23 @@ from typing import Any, assert_never, cast
 
 from pydantic import BaseModel, ValidationError
 
-from engine import ids, limits
+from engine import ids, limits, waiting
 from engine.config_templates import ConfigTemplate
 from engine.context import Context, Facts
 from engine.errors_of import rendered_config_error
-from engine.inputs import Command, Ended, Input, Moment, Started, Step, TimerDue
+from engine.events import Event
+from engine.inputs import Command, Ended, EventHeard, Input, Moment, Started, Step, TimerDue
+from engine.listening import is_heard
 from engine.nodes.base import (
     ERROR,
+    EVENT,
     OUT,
+    TIMEOUT,
     ActionType,
     ConditionType,
     Done,
     Failed,
+    Listen,
     Order,
     Wait,
 )
@@ -42,13 +47,7 @@ from engine.types import (
     StepError,
     StepStatus,
 )
-from engine.wire import LAST_MS, rfc3339
-
-LATE_MS = 60_000
-"""A wait whose node is decided later than this counts from the wall clock, so that an outage makes no herd."""
-
-SHORTEST_LOOP_WAIT_MS = 1_000
-"""A wait reached by a back edge takes at least this long."""
+from engine.wire import rfc3339
 
 
 def step(plan: Plan, run: Run | None, given: Input, facts: Facts, moment: Moment) -> Step:
@@ -68,6 +67,8 @@ def step(plan: Plan, run: Run | None, given: Input, facts: Facts, moment: Moment
     wave = _Wave(plan, run, facts, moment)
     if isinstance(given, TimerDue):
         return wave.wake((given.node_id, given.visit))
+    if isinstance(given, EventHeard):
+        return wave.hear(given.event)
     if isinstance(given, Ended):
         return wave.stop(given.reason)
     assert_never(given)
@@ -116,7 +117,23 @@ class _Wave:
     def wake(self, key: Key) -> Step:
         """End a wait, and run what follows it."""
         wait = self.run.waits.pop(key)
-        self._act(self.plan.by_id[key[0]], key[1], wait.step, woken=True)
+        node = self.plan.by_id[key[0]]
+        if wait.reason == EVENT:
+            self._finish(node, key[1], wait.step, TIMEOUT, {})
+        else:
+            self._act(node, key[1], wait.step, woken=True)
+        return self._go_on()
+
+    def hear(self, event: Event) -> Step:
+        """End the waits that an event is for, and run what follows them. A wait that opens meanwhile hears nothing."""
+        heard = [
+            key
+            for key, wait in self.run.waits.items()
+            if wait.reason == EVENT and is_heard(wait.knows["type"], wait.knows["match"], event)
+        ]
+        for key in sorted(heard, key=lambda key: (self.run.waits[key].rank, key[1])):
+            wait = self.run.waits.pop(key)
+            self._finish(self.plan.by_id[key[0]], key[1], wait.step, EVENT, {"event": event.payload})
         return self._go_on()
 
     def stop(self, reason: EndReason) -> Step:
@@ -189,8 +206,17 @@ class _Wave:
         _add_notes(record, context)
         if isinstance(answer, Failed):
             self._fail(node, visit, record, answer)
+        elif isinstance(answer, Listen):
+            self._listen(node, visit, record, answer)
         else:
             self._finish(node, visit, record, answer, {"result": answer})
+
+    def _listen(self, node: PlanNode, visit: int, record: dict[str, Json], listen: Listen) -> None:
+        until_ms = self._until(listen, visit, record)
+        if until_ms > self.moment.now_ms:
+            self._wait(node, visit, record, EVENT, until_ms, {"type": listen.type, "match": listen.match})
+        else:
+            self._finish(node, visit, record, TIMEOUT, {})
 
     def _act(self, node: PlanNode, visit: int, record: dict[str, Json], *, woken: bool) -> None:
         run, kind = self.run, cast(ActionType[Any], node.type)  # a plan leads to no trigger
@@ -201,7 +227,7 @@ class _Wave:
         if isinstance(outcome, Wait):
             until_ms = self._until(outcome, visit, record)
             if until_ms > self.moment.now_ms:
-                self._wait(node, visit, record, outcome, until_ms)
+                self._wait(node, visit, record, outcome.reason, until_ms, {})
                 return
             outcome = self._outcome(node, kind, visit, record, woken=True)
         if isinstance(outcome, Done) and (
@@ -230,21 +256,14 @@ class _Wave:
         _add_notes(record, context)
         return outcome
 
-    def _until(self, wait: Wait, visit: int, record: dict[str, Json]) -> int:
-        now_ms, wall_ms = self.moment.now_ms, self.moment.wall_ms
-        if wait.until_ms is not None:
-            until_ms = wait.until_ms
-        else:
-            base_ms = now_ms
-            if wall_ms - now_ms > LATE_MS:
-                base_ms = wall_ms
-                record.setdefault("notes", {})["countedFrom"] = rfc3339(wall_ms)
-            until_ms = base_ms + round((wait.seconds or 0) * 1000 / self.run.time_scale)
-            if self.run.time_scale != 1:
-                record.setdefault("notes", {})["timeScale"] = self.run.time_scale
-        if visit > 1:
-            until_ms = max(until_ms, now_ms + SHORTEST_LOOP_WAIT_MS)
-        return min(until_ms, LAST_MS)  # a small MAL_TIME_SCALE could lead beyond what can be written
+    def _until(self, wait: Wait | Listen, visit: int, record: dict[str, Json]) -> int:
+        if isinstance(wait, Wait) and wait.until_ms is not None:
+            return waiting.bounded(wait.until_ms, visit, self.moment)
+        notes: dict[str, Json] = {}
+        until_ms = waiting.after(wait.seconds or 0, self.moment, self.run.time_scale, notes)
+        if notes:
+            record.setdefault("notes", {}).update(notes)
+        return waiting.bounded(until_ms, visit, self.moment)
 
     def _do(self, node: PlanNode, kind: ActionType[Any], visit: int, record: dict[str, Json], done: Done) -> None:
         run = self.run
@@ -330,8 +349,10 @@ class _Wave:
             "finishedAt": None,
         }
 
-    def _wait(self, node: PlanNode, visit: int, record: dict[str, Json], wait: Wait, until_ms: int) -> None:
-        self.run.waits[node.id, visit] = WaitState(until_ms, wait.reason, node.rank, record)
+    def _wait(
+        self, node: PlanNode, visit: int, record: dict[str, Json], reason: str, until_ms: int, knows: dict[str, Json]
+    ) -> None:
+        self.run.waits[node.id, visit] = WaitState(until_ms, reason, node.rank, record, knows)
         self.moved[node.id, visit] = dict(record)
 
     def _finish(
@@ -399,8 +420,9 @@ class _Wave:
         return ExecutionStatus.PARTIAL if run.has_acted else ExecutionStatus.FAILED
 
     def _answer(self) -> Step:
-        self.run.seq += 1
-        return Step(self.run, tuple(self.commands), tuple(self.moved.values()))
+        answer = Step(self.run, tuple(self.commands), tuple(self.moved.values()))
+        self.run.seq += answer.is_news
+        return answer
 
 
 def _add_notes(record: dict[str, Json], context: Context) -> None:

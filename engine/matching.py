@@ -19,6 +19,7 @@ from engine.plan import Plan, compile_plan, static_config
 from engine.types import FlowId, Scope
 
 _NO_FLOWS: Final[tuple[FlowId, ...]] = ()
+_NOBODY: Final[Mapping[str, tuple[FlowId, ...]]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,12 @@ class Index:
     flows: Mapping[FlowId, IndexedFlow]
     by_scope: Mapping[Scope, Mapping[str, Candidates]]
     limits: Mapping[Scope, LimitsRecord]
+    hearers: Mapping[Scope, Mapping[str, tuple[FlowId, ...]]]
+    """The flows whose running executions can be moved by an event of a type, whatever their version."""
+
+    def hearing(self, event: Event) -> tuple[FlowId, ...]:
+        """Return the flows whose running executions may hear an event, in the order of their ids."""
+        return self.hearers.get(event.scope, _NOBODY).get(event.type, _NO_FLOWS) if event.scope else _NO_FLOWS
 
     def matches(self, event: Event, now_ms: int) -> Iterator[Plan]:
         """Yield the plans that this event starts, in the order of their flow ids."""
@@ -84,7 +91,7 @@ class Index:
 
 
 _DEFAULT_LIMITS: Final = Limits()
-EMPTY: Final = Index(MappingProxyType({}), MappingProxyType({}), MappingProxyType({}))
+EMPTY: Final = Index(MappingProxyType({}), MappingProxyType({}), MappingProxyType({}), MappingProxyType({}))
 
 
 def triggers(plan: Plan, event: Event) -> bool:
@@ -146,7 +153,10 @@ class FlowTable:
                 for flow_id, head in sorted(self._heads.items())
             }
             self._snapshot = Index(
-                MappingProxyType(flows), MappingProxyType(_by_scope(flows)), MappingProxyType(dict(self._limits))
+                MappingProxyType(flows),
+                MappingProxyType(_by_scope(flows)),
+                MappingProxyType(dict(self._limits)),
+                MappingProxyType(_hearers(flows)),
             )
         return self._snapshot
 
@@ -180,3 +190,16 @@ def _by_scope(flows: Mapping[FlowId, IndexedFlow]) -> dict[Scope, Mapping[str, C
             for kind in types
         })  # fmt: skip
     return index
+
+
+def _hearers(flows: Mapping[FlowId, IndexedFlow]) -> dict[Scope, Mapping[str, tuple[FlowId, ...]]]:
+    found: dict[Scope, dict[str, dict[FlowId, None]]] = {}
+    for flow_id, flow in flows.items():
+        for plan in flow.plans.values():
+            if plan.scope is not None:
+                for kind in plan.hears:
+                    found.setdefault(plan.scope, {}).setdefault(kind, {})[flow_id] = None
+    return {
+        scope: MappingProxyType({kind: tuple(flow_ids) for kind, flow_ids in kinds.items()})
+        for scope, kinds in found.items()
+    }

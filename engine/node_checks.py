@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from engine.drawing import GraphNode
 from engine.keys import did_you_mean
-from engine.nodes.base import ActionType, ConditionType, NodeType
+from engine.nodes.base import ConditionType, NodeType, TriggerType
 from engine.nodes.configs import check_config
 from engine.nodes.registry import NOT_BUILT_YET, node_types
 from engine.options import option_faults
@@ -38,7 +38,7 @@ def check_node(node: GraphNode) -> CheckedNode:
     if kind is None:
         return CheckedNode(node, None, waits=True, ports=(), errors=(*wrong, *options))
     if node.config is None:
-        return CheckedNode(node, kind, waits=isinstance(kind, ActionType), ports=(), errors=tuple(options))
+        return CheckedNode(node, kind, waits=not isinstance(kind, TriggerType), ports=(), errors=tuple(options))
     config, faults = check_config(kind, dict(node.config))
     errors = (*(_at(node, path, message) for path, message in faults), *options)
     return CheckedNode(
@@ -71,7 +71,7 @@ def _type_of(node: GraphNode) -> tuple[NodeType | None, tuple[Problem, ...]]:
 
 def _waits(kind: NodeType, config: BaseModel | None, raw: Mapping[str, Json]) -> bool:
     """Whether a node takes time. What a template will say is not known here: its key counts as not set."""
-    if not isinstance(kind, ActionType):
+    if isinstance(kind, TriggerType):
         return False
     if config is not None:
         return bool(kind.waits(config))
@@ -89,7 +89,7 @@ def _ports(kind: NodeType, raw: Mapping[str, Json]) -> tuple[str, ...]:
 
 
 def _warnings(node: GraphNode, kind: NodeType, config: BaseModel | None) -> tuple[Problem, ...]:
-    if config is None or isinstance(kind, ConditionType):
+    if config is None:
         return ()
     warning = kind.warn(config)
     return (_at(node, "config", warning),) if warning else ()

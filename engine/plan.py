@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from engine.config_templates import ConfigTemplate, compile_config
 from engine.entry_rules import EntryRule, entry_rule
 from engine.flow import Edge, FlowVersion, Node
-from engine.nodes.base import ERROR, NodeType, TriggerType
+from engine.nodes.base import ERROR, ConditionType, NodeType, TriggerType
 from engine.nodes.registry import node_types
 from engine.ranks import rank_nodes
 from engine.types import FlowId, Json, NodeId, Scope, scope_of
@@ -80,6 +80,8 @@ class Plan:
     """How often a subject enters."""
     reach: tuple[frozenset[int], ...]
     """For each rank, the ranks a branch there can still reach; empty tuples where no node joins `all`."""
+    hears: frozenset[str]
+    """The event types that can move its executions."""
 
     @property
     def scope(self) -> Scope | None:
@@ -128,6 +130,11 @@ def compile_plan(version: FlowVersion) -> Plan:
         entry=entry,
         edge_sources={index: rank_of[edge.source_node_id] for index, edge in reachable},
         reach=_reach(nodes) if any(node.join_all for node in nodes) else (),
+        hears=frozenset(
+            heard
+            for node in nodes
+            if isinstance(node.type, ConditionType) and (heard := node.type.hears(by_id[node.id].config))
+        ),
     )
 
 

@@ -28,12 +28,16 @@ Key = tuple[str, int]
 
 @dataclass(slots=True)
 class WaitState:
-    """An open wait: its step so far, when it is over (log time), and the node's rank at that time."""
+    """An open wait: its step so far, when it is over (log time), and the node's rank at that time.
+
+    `knows` is what its reason needs besides: what a wait for an event listens for.
+    """
 
     until_ms: int
     reason: str
     rank: int
     step: dict[str, Json]
+    knows: dict[str, Json] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -128,7 +132,10 @@ class Run:
             "tags": sorted(self.tags),
             "arrivals": [[*key, orders] for key, orders in self.arrivals.items()],
             "held": [list(key) for key in self.held],
-            "waits": [[*key, wait.until_ms, wait.reason, wait.rank, wait.step] for key, wait in self.waits.items()],
+            "waits": [
+                [*key, wait.until_ms, wait.reason, wait.rank, wait.step, wait.knows]
+                for key, wait in self.waits.items()
+            ],
             "path": [[step.node_id, step.visit, step.status, step.port] for step in self.path.values()],
         }  # fmt: skip
 
@@ -166,8 +173,8 @@ class Run:
             arrivals={(node, visit): orders for node, visit, orders in row["arrivals"]},
             held=[(node, visit) for node, visit in row["held"]],
             waits={
-                (node, visit): WaitState(until, reason, rank, step)
-                for node, visit, until, reason, rank, step in row["waits"]
+                (node, visit): WaitState(until, reason, rank, step, knows)
+                for node, visit, until, reason, rank, step, knows in row["waits"]
             },
             path={(node, visit): PathStep(node, visit, status, port) for node, visit, status, port in row["path"]},
         )  # fmt: skip

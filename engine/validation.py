@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from engine.drawing import Graph
 from engine.flow_settings import setting_faults
+from engine.listening_checks import listening_errors
 from engine.node_checks import CheckedNode, check_node
 from engine.problems import Problem, Validation, problem, shown, verdict
 from engine.types import Json
@@ -30,6 +31,7 @@ def validate_graph(graph: Graph, settings: Json = None, *, trigger_type: Json = 
         *_trigger_errors(graph),
         *(found for node in checked.values() for found in node.errors),
         *wiring_errors(graph, checked),
+        *listening_errors(graph, checked),
         *(problem(path, message) for path, message in setting_faults(settings)),
         *_trigger_type_errors(graph, trigger_type),
     ]

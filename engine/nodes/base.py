@@ -22,6 +22,9 @@ OUT: Final = "out"
 """The port of a trigger, and of an action that did its work."""
 ERROR: Final = "error"
 """The port of a failed step, on any node type; only edges labelled `error` leave it."""
+EVENT: Final = "event"
+TIMEOUT: Final = "timeout"
+"""The ports of a wait for an event."""
 
 
 class Config(BaseModel):
@@ -93,6 +96,18 @@ class Failed:
     value: Json = None
 
 
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """The branch waits for an event of its subject that matches, `seconds` at most (scaled by MAL_TIME_SCALE).
+
+    It leaves by the port `event`, or by `timeout` when the time is over.
+    """
+
+    type: str
+    match: Mapping[str, Json]
+    seconds: float
+
+
 ActionOutcome = Done | Wait | Failed
 C = TypeVar("C", bound=Config)
 
@@ -120,14 +135,19 @@ class TriggerType(Generic[C]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConditionType(Generic[C]):
-    """A condition: names the port its branch leaves by."""
+    """A condition: names the port its branch leaves by, or what it waits for before it can."""
 
     name: str
     label: str
     help: str
     config: type[C]
     example: Mapping[str, Any]
-    decide: Callable[[C, Context], str | Failed]
+    decide: Callable[[C, Context], str | Listen | Failed]
+    waits: Callable[[C], bool] = lambda _config: False
+    """Whether this config takes time, so that it may close a cycle."""
+    hears: Callable[[Mapping[str, Json]], str | None] = lambda _config: None
+    """The event type that a config as it was drawn waits for; None where it waits for none."""
+    warn: Callable[[C], str | None] = lambda _config: None
 
     kind: Literal["condition"] = "condition"
     ports: tuple[str, ...] = CONDITION_PORTS

@@ -23,7 +23,7 @@ SEED = {
     },
     "condition": {
         "if_field_match", "if_segment_contains", "if_metric_greater", "if_tag_present", "if_time_elapsed",
-        "if_campaign_status", "ab_split",
+        "if_campaign_status", "ab_split", "wait_for_event",
     },
     "action": {
         "send_email_campaign", "schedule_followup", "update_segment", "tag_contact", "create_release_task",
@@ -49,6 +49,7 @@ KEYS = {
     "if_time_elapsed": {"timestampField", "elapsedSeconds"},
     "if_campaign_status": {"expectedStatus", "campaignIdField"},
     "ab_split": {"variants", "salt"},
+    "wait_for_event": {"type", "match", "timeoutSeconds"},
     "send_email_campaign": {
         "name", "subject", "body", "fromEmail", "templateId", "toSegmentId", "toContactIds", "delay",
     },
@@ -119,7 +120,8 @@ def test_events_and_commands_are_those_of_the_systems() -> None:
             assert kind.command is None or kind.command in BY_COMMAND_TYPE
         else:
             assert isinstance(kind, ConditionType)
-            assert kind.ports == ("true", "false") or kind.outcomes is not None
+            assert kind.ports in {("true", "false"), ("event", "timeout")} or kind.outcomes is not None
+            assert (kind.ports == ("event", "timeout")) == (kind.hears(kind.example) is not None)
 
 
 @pytest.mark.parametrize(

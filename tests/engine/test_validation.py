@@ -107,7 +107,7 @@ class TestNodes:
 
     @pytest.mark.parametrize(
         ("kind", "subtype"),
-        [("trigger", "schedule"), ("condition", "wait_for_event"), ("action", "run_flow")],
+        [("trigger", "schedule"), ("action", "run_flow")],
     )
     def test_what_a_later_version_brings_is_refused_by_name(self, kind: str, subtype: str) -> None:
         nodes = [{"ref": "later", "type": kind, "subtype": subtype}] + ([OPEN] if kind != "trigger" else [])

@@ -135,6 +135,24 @@ async def test_what_is_told_of_a_campaign_reaches_every_shard(working: Pipeline)
                 return
 
 
+async def test_a_wait_for_an_event_hears_it_and_another_times_out(working: Pipeline) -> None:
+    wait = ("wait_for_event", {"type": "email_reply", "match": {"campaignId": "k-hears"}, "timeoutSeconds": 500})
+    late = ("tag_contact", {"tag": "silent"})
+    edges = "opened>wait wait>tag:event wait>late:timeout"
+    flow = tagging("hears", "k-hears", nodes={"wait": wait, "late": late}, edges=edges)
+    await in_force(working, flow, "k-hears")
+    await working.send(opened("ivo", "k-hears", "e-ivo"), opened("jan", "k-hears", "e-jan"))
+    for contact in ("ivo", "jan"):
+        (record,) = await feed_of(working, contact, 1)
+        assert [one["for"] for one in record["waiting"]] == ["event"]
+    await working.send({**event("email_reply", contactId="ivo", campaignId="k-hears"), "id": "r-ivo"})
+    (_, heard), (_, silent) = await feed_of(working, "ivo", 2), await feed_of(working, "jan", 2)
+    assert [(step["nodeId"], step["port"]) for step in heard["steps"][:2]] == [("wait", "event"), ("tag", "out")]
+    assert [(step["nodeId"], step["port"]) for step in silent["steps"][:2]] == [("wait", "timeout"), ("late", "out")]
+    assert heard["input"]["topic"] == OPENS
+    assert "input" not in silent
+
+
 async def test_a_wait_of_a_week_passes_in_its_scaled_time_and_not_before(working: Pipeline) -> None:
     wait = ("delay", {"delaySeconds": 200})
     flow = tagging("waits", "k-waits", nodes={"wait": wait}, edges="opened>wait wait>tag")

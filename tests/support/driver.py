@@ -124,7 +124,18 @@ class FlowDriver:
 
     def advance(self, seconds: float) -> None:
         """Let time pass; waits that are over fire in their order, each at its own time."""
-        until_ms = self.now_ms + round(seconds * 1000)
+        self._fire_until(self.now_ms + round(seconds * 1000))
+
+    def send_after(self, seconds: float, event: Mapping[str, Any]) -> Event:
+        """Let time pass, and decide an event before the waits that are over at its very moment."""
+        at_ms = self.now_ms + round(seconds * 1000)
+        self._fire_until(at_ms - 1)
+        self.now_ms = at_ms
+        sent = self.send(event)
+        self.advance(0)
+        return sent
+
+    def _fire_until(self, until_ms: int) -> None:
         while (due_ms := self.due.next_due_ms()) is not None and due_ms <= until_ms:
             self.now_ms = max(self.now_ms, due_ms)
             timer = self.due.pop()

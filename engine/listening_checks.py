@@ -1,0 +1,61 @@
+"""Whether what a flow listens for can reach its executions: events of the kind of subject that its trigger has.
+
+An execution is about one subject, and hears only that one's events (product.md section 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from engine.config_templates import is_template
+from engine.drawing import Graph
+from engine.node_checks import CheckedNode
+from engine.nodes.base import ConditionType, TriggerType
+from engine.problems import Problem, one_of, problem, shown
+
+SUBJECT_KINDS: Final[Mapping[str, frozenset[str]]] = {
+    **dict.fromkeys(
+        ("email_open", "email_click", "email_reply", "contact_added", "contact_tagged", "contact_untagged",
+         "segment_updated"),
+        frozenset({"contact"}),
+    ),
+    **dict.fromkeys(
+        ("campaign_created", "campaign_metrics_updated", "success_fingerprint_updated"), frozenset({"campaign"})
+    ),
+    "campaign_status_changed": frozenset({"contact", "campaign"}),
+    "asset_uploaded": frozenset({"release", "asset"}),
+    "release_approaching": frozenset({"release"}),
+    "context_updated": frozenset({"contact", "campaign", "release", "user"}),
+}  # fmt: skip
+"""The kinds of subject that the events of a type can have (contract.md section 2)."""
+
+
+def listening_errors(graph: Graph, checked: Mapping[str, CheckedNode]) -> list[Problem]:
+    """Return the waits for events that no execution of the flow can hear."""
+    found: list[Problem] = []
+    for node in graph.nodes:
+        kind = checked[node.id].type
+        heard = kind.hears(node.config) if isinstance(kind, ConditionType) and node.config is not None else None
+        if heard is None:
+            continue
+        path, where = f"{node.path}.config.type", f"node {shown(node.label)}: config.type"
+        if is_template(heard):
+            message = f"{where} is {shown(heard)}: it takes no template; write the event type itself"
+            found.append(problem(path, message, node.id))
+        found += (problem(path, f"{where}{fault}", node.id) for fault in subject_faults(heard, graph, checked))
+    return found
+
+
+def subject_faults(heard: str, graph: Graph, checked: Mapping[str, CheckedNode]) -> Iterator[str]:
+    """Yield what is wrong with listening for an event type behind the flow's trigger, to be put after a name."""
+    kinds = SUBJECT_KINDS.get(heard)
+    for trigger in graph.triggers:
+        kind = checked[trigger.id].type
+        if kinds is None or not isinstance(kind, TriggerType) or not kind.subject_types:
+            continue
+        if not kinds & set(kind.subject_types):
+            yield (
+                f" is {shown(heard)}, which is about a {one_of(kinds)}; the trigger {kind.name} is about a "
+                f"{one_of(kind.subject_types)}, so no execution would hear it"
+            )
