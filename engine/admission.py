@@ -10,20 +10,30 @@ from typing import Literal
 from engine.context import Context, Facts
 from engine.entered import Entry, ReadPage, WritePage, enter, entered
 from engine.entry_rules import EVERY_EVENT, Entrance, Held
+from engine.holdout import is_held_out
 from engine.inputs import Moment, Started
+from engine.limits import House
 from engine.plan import Plan
 from engine.seen import mark_of
 
-Refused = Literal["duplicate_event"] | Held
+Refused = Literal["duplicate_event", "holdout"] | Held
 
 
 def admit(
-    plan: Plan, started: Started, entry: Entry, facts: Facts, moment: Moment, read: ReadPage, write: WritePage
+    plan: Plan,
+    house: House,
+    started: Started,
+    entry: Entry,
+    facts: Facts,
+    moment: Moment,
+    read: ReadPage,
+    write: WritePage,
 ) -> Refused | None:
     """Note in the entry that an event enters, or return why it must not.
 
     Args:
         plan: the version in force.
+        house: what its user and workspace ask of all their flows.
         started: the event, on its way in.
         entry: of its subject with the flow.
         facts: of its subject, with the event in them.
@@ -34,8 +44,14 @@ def admit(
     mark = mark_of(started.event.source, started.event.id)
     if entered(entry, mark, read):
         return "duplicate_event"
-    if plan.entry is not EVERY_EVENT:
-        entrance = Entrance(plan.entry, entry, _context(plan, started, facts, moment), read, write)
+    if plan.entry is not EVERY_EVENT or plan.holdout or house.holdout:
+        context = _context(plan, started, facts, moment)
+        own_salt = plan.workspace_id or plan.user_id or ""
+        if is_held_out(house.holdout, context.subject, own_salt):
+            return "holdout"
+        if is_held_out(plan.holdout, context.subject, plan.flow_id):
+            return "holdout"
+        entrance = Entrance(plan.entry, entry, context, read, write)
         if held := entrance.held_by():
             return held
         entrance.note()

@@ -238,6 +238,7 @@ class Decider:
         own = facts.SubjectFacts(event.subject, row.get("facts", {}), self._of(event.scope))
         refused = admit(
             plan,
+            index.house_of(plan.user_id, plan.workspace_id),
             started,
             entry,
             own,

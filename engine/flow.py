@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from engine.holdout import Holdout
 from engine.types import FlowId, NodeId, NodeKind, Scope, scope_of
 from engine.wire import Wire
 
@@ -135,10 +136,14 @@ class Limits(Wire):
 
 
 class LimitsRecord(Wire):
-    """The record `limits/<kind>/<id>` of `mal.flows`; a limit that is not set is None and falls to the next level."""
+    """The record `limits/<kind>/<id>` of `mal.flows`; a limit that is not set is None and falls to the next level.
+
+    `holdout` holds for all flows of the user or workspace, beside their own.
+    """
 
     kind: Literal["workspace", "user"]
     id: str
     max_actions_per_execution: int | None = Field(default=None, ge=1, le=10_000)
     max_external_writes: int | None = Field(default=None, ge=1, le=10_000)
     max_contact_actions: int | None = Field(default=None, ge=1, le=10_000)
+    holdout: Holdout | None = None

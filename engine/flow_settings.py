@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from engine.entry_rules import EntryRule
+from engine.holdout import Holdout
 from engine.json_shape import json_fault
 from engine.keys import Fault, key_faults
 from engine.problems import shown
@@ -15,10 +16,11 @@ from engine.types import Json
 
 SETTINGS: Final[Mapping[str, Callable[[Json, str], list[Fault]]]] = {
     "entry": partial(model_faults, EntryRule),
+    "holdout": partial(model_faults, Holdout),
 }
 """Setting → its faults, of a value and its path."""
 
-LATER: Final = frozenset({"exitWhen", "goal", "holdout", "messages", "onResume"})
+LATER: Final = frozenset({"exitWhen", "goal", "messages", "onResume"})
 
 
 def setting_faults(settings: Json, path: str = "flow.settings") -> list[Fault]:

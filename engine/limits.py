@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from engine.flow import Limits, LimitsRecord
+from engine.holdout import Holdout
 from engine.nodes.base import Order
 from engine.run import Counts
 from engine.types import StepError
@@ -30,6 +32,19 @@ def limits_in_force(workspace: LimitsRecord | None, user: LimitsRecord | None) -
                 chosen[name] = value
                 break
     return Limits(**chosen)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What a user or workspace asks of all its flows; a flow can be stricter, never laxer."""
+
+    holdout: Holdout | None = None
+
+
+def house_in_force(workspace: LimitsRecord | None, user: LimitsRecord | None) -> House:
+    """Return the workspace's rules, else the user's, rule by rule."""
+    records = [record for record in (workspace, user) if record is not None]
+    return House(holdout=next((record.holdout for record in records if record.holdout is not None), None))
 
 
 def passed_by_step(counts: Counts, node_id: str) -> StepError | None:

@@ -13,7 +13,7 @@ from typing import Final
 
 from engine.events import Event, opaque_id
 from engine.flow import FlowHead, FlowVersion, Limits, LimitsRecord
-from engine.limits import limits_in_force
+from engine.limits import House, house_in_force, limits_in_force
 from engine.nodes.base import TriggerType
 from engine.plan import Plan, compile_plan, static_config
 from engine.types import FlowId, Scope
@@ -84,13 +84,25 @@ class Index:
         """Return the limits in force for executions of a user and workspace that start now."""
         if not self.limits:
             return _DEFAULT_LIMITS
-        return limits_in_force(
+        return limits_in_force(*self._records_of(user_id, workspace_id))
+
+    def house_of(self, user_id: str | None, workspace_id: str | None) -> House:
+        """Return what a user and workspace ask of all their flows now."""
+        if not self.limits:
+            return _NO_HOUSE
+        return house_in_force(*self._records_of(user_id, workspace_id))
+
+    def _records_of(
+        self, user_id: str | None, workspace_id: str | None
+    ) -> tuple[LimitsRecord | None, LimitsRecord | None]:
+        return (
             self.limits.get(Scope("workspace", workspace_id)) if workspace_id else None,
             self.limits.get(Scope("user", user_id)) if user_id else None,
         )
 
 
 _DEFAULT_LIMITS: Final = Limits()
+_NO_HOUSE: Final = House()
 EMPTY: Final = Index(MappingProxyType({}), MappingProxyType({}), MappingProxyType({}), MappingProxyType({}))
 
 

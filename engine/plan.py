@@ -14,9 +14,11 @@ from pydantic import BaseModel
 from engine.config_templates import ConfigTemplate, compile_config
 from engine.entry_rules import EntryRule, entry_rule
 from engine.flow import Edge, FlowVersion, Node
+from engine.holdout import Holdout
 from engine.nodes.base import ERROR, ConditionType, NodeType, TriggerType
 from engine.nodes.registry import node_types
 from engine.ranks import rank_nodes
+from engine.setting_models import read_setting
 from engine.types import FlowId, Json, NodeId, Scope, scope_of
 
 
@@ -78,6 +80,8 @@ class Plan:
     """Edge order → rank of its source, for `previousNode` at a join."""
     entry: EntryRule
     """How often a subject enters."""
+    holdout: Holdout | None
+    """Who does not."""
     reach: tuple[frozenset[int], ...]
     """For each rank, the ranks a branch there can still reach; empty tuples where no node joins `all`."""
     hears: frozenset[str]
@@ -110,6 +114,7 @@ def compile_plan(version: FlowVersion) -> Plan:
         raise PlanError(f"flow {version.flow_id} version {version.version} has an edge into its trigger")
     try:
         entry = entry_rule(version.settings)
+        holdout = read_setting(Holdout, version.settings, "holdout")
     except ValueError as error:
         raise PlanError(f"flow {version.flow_id} version {version.version}: {error}") from error
     order, back = rank_nodes(triggers[0].id, [(edge.source_node_id, edge.target_node_id) for edge in edges])
@@ -128,6 +133,7 @@ def compile_plan(version: FlowVersion) -> Plan:
         by_id={node.id: node for node in nodes},
         refs={node.ref: node.id for node in nodes if node.ref},
         entry=entry,
+        holdout=holdout,
         edge_sources={index: rank_of[edge.source_node_id] for index, edge in reachable},
         reach=_reach(nodes) if any(node.join_all for node in nodes) else (),
         hears=frozenset(
