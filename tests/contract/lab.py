@@ -272,10 +272,9 @@ class Lab:
         while not self._ending.is_set():
             for message in consumer.consume(500, 0.1):
                 if message.error() is None:
-                    self._seen.append(Seen(
-                        message.topic() or "", message.partition() or 0, message.offset() or 0, message.key(),
-                        message.value(), tuple(message.headers() or ()),
-                    ))  # fmt: skip
+                    headers: list[Any] = list(message.headers() or ())
+                    place = (message.topic() or "", message.partition() or 0, message.offset() or 0)
+                    self._seen.append(Seen(*place, message.key(), message.value(), tuple(headers)))
         consumer.close()
 
 

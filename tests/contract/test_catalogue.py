@@ -149,12 +149,12 @@ def acted(lab: Lab) -> dict[str, Any]:
         release="r-field", title="song",
     )  # fmt: skip
     sent["metadata"]["releaseId"] = "r-meta"
-    lab.send(sent)
+    partition, _ = lab.send(sent)
     execution = execution_id(flow_id("u-actions", "actions"), sent, ("contact", "c-act"))
     lab.ended(execution)
     story = lab.story(execution)
     return {
-        "event": sent, "execution": execution, "story": story, "end": story[-1],
+        "event": sent, "partition": partition, "execution": execution, "story": story, "end": story[-1],
         "steps": {step["nodeId"]: step for record in story for step in record["steps"]},
     }  # fmt: skip
 
@@ -184,7 +184,7 @@ def test_an_action_sends_its_command_exactly(lab: Lab, acted: dict[str, Any], re
         "nodeId": node, "subject": {"type": "contact", "id": "c-act"}, "attempt": 1,
         "cause": {"eventId": sent["id"], "depth": 1}, "payload": payload,
     }  # fmt: skip
-    assert (record.topic, record.key) == (topic, b"c-act")
+    assert (record.topic, record.partition, record.key) == (topic, acted["partition"], b"c-act")
     assert dict(record.headers) == {
         "content-type": b"application/json", "ce_specversion": b"1.0", "ce_id": f"{command_id}.1".encode(),
         "ce_type": subtype.encode(), "ce_source": b"mal", "ce_time": issued.encode(),

@@ -272,3 +272,52 @@ def _apply(lab: Lab, folder: Path, flow: dict[str, Any]) -> list[dict[str, Any]]
     file = folder / "flow.json"
     file.write_text(json.dumps(flow))
     return lab.rows("flows", "apply", str(file), "--publish")
+
+
+def test_flows_are_entered_in_the_order_of_their_ids_and_commands_come_within_a_second(lab: Lab) -> None:
+    sent = event("email_open", "u-triggers", contactId=str(uuid4()), campaignId="k1")
+    started = time.monotonic()
+    lab.send(sent)
+    flows = {flow_id("u-triggers", name) for name in ("open-any", "open-all", "open-one", "open-some")}
+    subject = ("contact", sent["payload"]["contactId"])
+    for flow in flows:
+        lab.ended(execution_id(flow, sent, subject))
+    assert time.monotonic() - started < 1.0
+    told = [one.json["flowId"] for one in lab.on(FEED) if one.key == subject[1].encode()]
+    assert told == sorted(flows)
+
+
+def test_a_command_beyond_512_kib_fails_its_step(lab: Lab, tmp_path: Path) -> None:
+    nodes = {"start": ("email_open", {}), "tell": ("notify_user", {"message": "{{ event.text }}!"})}
+    _apply(lab, tmp_path, flow_file("u-large", "large", nodes, "start>tell"))
+    time.sleep(1.0)
+    for size, status in ((500, "succeeded"), (513, "failed")):
+        flow, execution, _ = _start(lab, "u-large", "large", text="x" * size * 1024)
+        end = lab.ended(execution)
+        assert end["status"] == status
+        assert len(lab.commands(execution)) == (status == "succeeded")
+        (step,) = [one for one in end["steps"] if one["nodeId"] == node_id(flow, "tell")]
+        assert step["truncated"] is True
+        assert len(json.dumps(step["input"])) <= 4096 + 64
+
+
+def test_an_answer_that_cannot_be_read_is_a_dead_letter(lab: Lab) -> None:
+    for value in (b'{"nope": 1}', b"null", b'{"commandId": "c", "attempt": "one", "status": "succeeded"}'):
+        partition, offset = lab.put("tap.command-results", value, b"c")
+        assert lab.letter("tap.command-results", partition, offset).value == value
+
+
+@pytest.mark.parametrize("label", [True, False])
+def test_without_an_edge_of_the_outcome_the_unlabelled_ones_are_followed(lab: Lab, tmp_path: Path, label: bool) -> None:
+    name = f"labels {label}"
+    flow = flow_file("u-labels", name, {
+        "start": ("email_open", {}), "is": ("if_field_match", {"field": "event.campaignId", "operator": "exists"}),
+        "yes": ("log_event", {"message": "y"}), "either": ("log_event", {"message": "e"}),
+        "also": ("log_event", {"message": "a"}),
+    }, f"start>is is>either is>also {'is>yes:true' if label else 'is>yes:false'}")  # fmt: skip
+    _apply(lab, tmp_path, flow)
+    time.sleep(1.0)
+    flow_id_, execution, _ = _start(lab, "u-labels", name)
+    ran = {ref for ref, (status, _) in _path(lab.ended(execution), flow_id_, "yes", "either", "also").items()
+           if status == "succeeded"}  # fmt: skip
+    assert ran == ({"yes"} if label else {"either", "also"})
