@@ -143,6 +143,8 @@ class FlowProgram:
             self._decider.fact(trigger.entity, trigger.event, index, moment)
         elif trigger.kind == "manual" and trigger.flow_id is not None:
             self._decider.manual(trigger.flow_id, trigger.event, source, index, moment)
+        elif trigger.verb is not None and trigger.execution is not None:
+            self._decider.control(trigger.verb, trigger.execution, trigger.event, source, index, moment)
         else:
             self._decider.event(trigger.event, source, index, moment)
 

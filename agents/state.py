@@ -13,6 +13,7 @@ import orjson
 
 from engine.decider import EXECUTIONS
 from engine.due import Timer
+from engine.retrying import forget_timer
 from engine.types import ExecutionId, FlowId
 from streams.unit import ShardTable
 
@@ -87,6 +88,9 @@ def encode_row(table: str, row: dict[str, Any]) -> bytes:
     if table != EXECUTIONS:
         return body
     timers = [[until, rank, visit, node_id] for node_id, visit, until, _reason, rank, *_more in row["waits"]]
+    if row["ended"]:
+        kept = forget_timer(row["id"], row["ended"][2])
+        timers = [[kept.due_ms, kept.rank, kept.visit, kept.node_id]]
     return orjson.dumps([row["flow"], row["started"], timers]) + _HEADER_END + body
 
 

@@ -23,10 +23,10 @@ EXECUTIONS: Mapping[str, Entry] = {
     "list": Command("cli.executions.list", "List executions, newest first."),
     "show": Command("cli.executions.show", "Tell the story of one execution, step by step."),
     "explain": Later(),
-    "pause": Later(),
-    "resume": Later(),
-    "cancel": Later(),
-    "retry": Later(),
+    "pause": Command("cli.executions.pause", "Hold one execution before its next node."),
+    "resume": Command("cli.executions.resume", "Run what a pause of one execution held."),
+    "cancel": Command("cli.executions.cancel", "End one execution at once."),
+    "retry": Command("cli.executions.retry", "Go on from the failed nodes of one execution."),
 }
 
 DEAD_LETTERS: Mapping[str, Entry] = {

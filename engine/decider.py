@@ -10,14 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
-from engine import facts, feed
+from engine import facts, feed, retrying
 from engine.admission import admit
 from engine.due import Timer
 from engine.entered import Entry, new_entry, note_running
 from engine.events import MAX_DEPTH, Event
-from engine.inputs import Ended, EventHeard, Input, Moment, Started, Step, TimerDue
+from engine.inputs import Ended, EventHeard, Input, Moment, Paused, Resumed, Retried, Started, Step, TimerDue
 from engine.interpreter import step
 from engine.matching import Index
 from engine.nodes.registry import node_types
@@ -36,11 +37,16 @@ from engine.types import (
     Scope,
     StepError,
     Subject,
+    Verb,
 )
 
 SUBJECTS: Final = "subjects"
 ENTRIES: Final = "entries"
 EXECUTIONS: Final = "executions"
+
+_INPUT_OF: Final[Mapping[Verb, Input]] = MappingProxyType({
+    "pause": Paused(), "resume": Resumed(), "cancel": Ended(EndReason.CANCELLED), "retry": Retried(),
+})  # fmt: skip
 
 
 class Tables(Protocol):
@@ -178,8 +184,12 @@ class Decider:
         if row is None:
             return
         run = Run.from_row(row)
+        if run.finished_at_ms is not None:
+            if run.finished_at_ms + retrying.KEPT_MS <= moment.now_ms:
+                self._tables.delete(EXECUTIONS, run.id)
+            return
         wait = run.waits.get((node_id, visit))
-        if wait is None or wait.until_ms > moment.now_ms:
+        if wait is None or wait.until_ms > moment.now_ms or (node_id, visit) in run.stopped:
             return
         self._move(run, TimerDue(node_id, visit), None, index, moment)
 
@@ -188,7 +198,35 @@ class Decider:
         row = self._tables.get(EXECUTIONS, execution)
         if row is None:
             return
-        self._move(Run.from_row(row), Ended(EndReason.ARCHIVED), None, index, moment)
+        run = Run.from_row(row)
+        if run.end_reason is None:
+            self._move(run, Ended(EndReason.ARCHIVED), None, index, moment)
+
+    def control(
+        self, verb: Verb, execution: ExecutionId, event: Event, source: Source, index: Index, moment: Moment
+    ) -> None:
+        """Decide what a person wants of one execution.
+
+        One that has ended can only be retried, where it failed and its flow is not archived; what comes too late is
+        recorded as suppressed.
+
+        Args:
+            verb: what is wanted.
+            execution: of which.
+            event: tells of the wish.
+            source: where it lies.
+            index: the published flows.
+            moment: now.
+        """
+        row = self._tables.get(EXECUTIONS, execution)
+        run = Run.from_row(row) if row is not None else None
+        if run is None or (run.end_reason is not None) != (verb == "retry"):
+            reason = "not_failed" if verb == "retry" else "not_running"
+            self._suppress(event, source, reason, moment, execution=execution)
+        elif verb == "retry" and (flow := index.flows.get(run.flow_id)) and flow.archived_at(moment.now_ms):
+            self._suppress(event, source, "archived", moment, execution=execution)
+        else:
+            self._move(run, _INPUT_OF[verb], source, index, moment)
 
     # ---- one event
 
@@ -269,7 +307,8 @@ class Decider:
         if plan is None:
             self._lost_version(run, moment)
             return True
-        done = step(plan, run, given, self._facts(run), moment)
+        is_paused = index.flows[run.flow_id].head.status_at(moment.now_ms) == "paused"
+        done = step(plan, run, given, self._facts(run), moment, flow_is_paused=is_paused)
         if done.is_news:
             self._apply(plan, done, source)
         return done.is_news
@@ -296,8 +335,12 @@ class Decider:
             self._sink.command(run, command)
         self._sink.record(run.subject, feed.execution_record(plan, done, source.wire() if source else None))
         self._note_running(run)
-        if run.end_reason is not None:
-            self._tables.delete(EXECUTIONS, run.id)
+        if run.finished_at_ms is not None:
+            if retrying.can_be_retried(run):
+                self._tables.put(EXECUTIONS, run.id, run.to_row())
+                self._sink.timer(run, retrying.forget_timer(run.id, run.finished_at_ms))
+            else:
+                self._tables.delete(EXECUTIONS, run.id)
             return
         self._tables.put(EXECUTIONS, run.id, run.to_row())
         for moved in done.steps:
@@ -329,8 +372,16 @@ class Decider:
             self._tables.put(ENTRIES, key, entries)
 
     def _suppress(
-        self, event: Event, source: Source, reason: str, moment: Moment, flow_id: FlowId | None = None
+        self,
+        event: Event,
+        source: Source,
+        reason: str,
+        moment: Moment,
+        flow_id: FlowId | None = None,
+        *,
+        execution: ExecutionId | None = None,
     ) -> None:
-        self._sink.record(
-            event.subject, feed.decision_record("suppressed", reason, event, source.wire(), moment.now_ms, flow_id)
-        )
+        record = feed.decision_record("suppressed", reason, event, source.wire(), moment.now_ms, flow_id)
+        if execution is not None:
+            record["executionId"] = execution
+        self._sink.record(event.subject, record)

@@ -16,6 +16,8 @@ _HOUR_MS: Final = 3_600_000
 
 ARCHIVE_RANK: Final = -1
 """The rank of the timer that ends an execution because its flow was archived: before any wait of the same time."""
+RETRY_RANK: Final = -2
+"""The rank of the timer until which an execution that failed can be retried."""
 
 
 class Timer(NamedTuple):

@@ -49,12 +49,27 @@ class EventHeard:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The execution is to end at once, from outside: its flow was archived."""
+    """The execution is to end at once, from outside: it was cancelled, or its flow was archived."""
 
     reason: EndReason
 
 
-Input = Started | TimerDue | EventHeard | Ended
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """Somebody pauses the execution: it holds before its next node."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """A pause is over: what it held runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """Somebody has an execution that ended go on from its failed nodes."""
+
+
+Input = Started | TimerDue | EventHeard | Ended | Paused | Resumed | Retried
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +92,5 @@ class Step:
     run: Run
     commands: tuple[Command, ...]
     steps: tuple[dict[str, Json], ...]
-
-    @property
-    def is_news(self) -> bool:
-        """Whether the input moved anything: an event that no wait hears does not."""
-        return bool(self.steps) or self.run.end_reason is not None
+    is_news: bool = True
+    """Whether the input moved anything: an event that no wait hears does not."""

@@ -14,12 +14,24 @@ from typing import Any, assert_never, cast
 
 from pydantic import BaseModel, ValidationError
 
-from engine import ids, limits, waiting
+from engine import ids, limits, pausing, retrying, waiting
 from engine.config_templates import ConfigTemplate
 from engine.context import Context, Facts
 from engine.errors_of import rendered_config_error
 from engine.events import Event
-from engine.inputs import Command, Ended, EventHeard, Input, Moment, Started, Step, TimerDue
+from engine.inputs import (
+    Command,
+    Ended,
+    EventHeard,
+    Input,
+    Moment,
+    Paused,
+    Resumed,
+    Retried,
+    Started,
+    Step,
+    TimerDue,
+)
 from engine.listening import is_heard
 from engine.nodes.base import (
     ERROR,
@@ -50,7 +62,9 @@ from engine.types import (
 from engine.wire import rfc3339
 
 
-def step(plan: Plan, run: Run | None, given: Input, facts: Facts, moment: Moment) -> Step:
+def step(
+    plan: Plan, run: Run | None, given: Input, facts: Facts, moment: Moment, *, flow_is_paused: bool = False
+) -> Step:
     """Move an execution by one input.
 
     Args:
@@ -59,19 +73,28 @@ def step(plan: Plan, run: Run | None, given: Input, facts: Facts, moment: Moment
         given: what happened.
         facts: what the systems said last, with this input already in them.
         moment: the log time and the wall time of the decision.
+        flow_is_paused: nothing runs then; what comes due or arrives is held before the next node.
     """
     if isinstance(given, Started):
         return _Wave(plan, _new_run(plan, given, moment), facts, moment).start()
     if run is None:
         raise AssertionError("only a start has no execution yet")
-    wave = _Wave(plan, run, facts, moment)
-    if isinstance(given, TimerDue):
-        return wave.wake((given.node_id, given.visit))
-    if isinstance(given, EventHeard):
-        return wave.hear(given.event)
-    if isinstance(given, Ended):
-        return wave.stop(given.reason)
-    assert_never(given)
+    wave = _Wave(plan, run, facts, moment, flow_is_paused=flow_is_paused)
+    match given:
+        case TimerDue():
+            return wave.wake((given.node_id, given.visit))
+        case EventHeard():
+            return wave.hear(given.event)
+        case Ended():
+            return wave.stop(given.reason)
+        case Paused():
+            return wave.pause()
+        case Resumed():
+            return wave.resume()
+        case Retried():
+            return wave.retry()
+        case _:
+            assert_never(given)
 
 
 def _new_run(plan: Plan, given: Started, moment: Moment) -> Run:
@@ -95,11 +118,12 @@ def _new_run(plan: Plan, given: Started, moment: Moment) -> Run:
 class _Wave:
     """One input's worth of running: the ready nodes, and what they made."""
 
-    def __init__(self, plan: Plan, run: Run, facts: Facts, moment: Moment) -> None:
+    def __init__(self, plan: Plan, run: Run, facts: Facts, moment: Moment, *, flow_is_paused: bool = False) -> None:
         self.plan = plan
         self.run = run
         self.facts = facts
         self.moment = moment
+        self.flow_is_paused = flow_is_paused
         self.now = rfc3339(moment.now_ms)
         self.ready: list[tuple[int, int]] = []
         self.moved: dict[Key, dict[str, Json]] = {}
@@ -116,12 +140,10 @@ class _Wave:
 
     def wake(self, key: Key) -> Step:
         """End a wait, and run what follows it."""
-        wait = self.run.waits.pop(key)
-        node = self.plan.by_id[key[0]]
-        if wait.reason == EVENT:
-            self._finish(node, key[1], wait.step, TIMEOUT, {})
+        if self.is_held and pausing.would_act(self.plan.by_id[key[0]]):
+            self.run.stopped.append(key)
         else:
-            self._act(node, key[1], wait.step, woken=True)
+            self._wake(key)
         return self._go_on()
 
     def hear(self, event: Event) -> Step:
@@ -131,6 +153,8 @@ class _Wave:
             for key, wait in self.run.waits.items()
             if wait.reason == EVENT and is_heard(wait.knows["type"], wait.knows["match"], event)
         ]
+        if not heard:
+            return Step(self.run, (), (), is_news=False)
         for key in sorted(heard, key=lambda key: (self.run.waits[key].rank, key[1])):
             wait = self.run.waits.pop(key)
             self._finish(self.plan.by_id[key[0]], key[1], wait.step, EVENT, {"event": event.payload})
@@ -141,9 +165,51 @@ class _Wave:
         self._end(reason)
         return self._answer()
 
+    def pause(self) -> Step:
+        """Hold before the next node from now on."""
+        self.run.is_paused = True
+        return self._go_on()
+
+    def resume(self) -> Step:
+        """Run what a pause held, unless another one still holds it."""
+        self.run.is_paused = False
+        return self._go_on()
+
+    def retry(self) -> Step:
+        """Open an execution that has ended again, and run its failed nodes once more."""
+        run = self.run
+        run.end_reason, run.finished_at_ms, run.error, run.has_failed = None, None, None, False
+        for key in retrying.reopened(run):
+            del run.path[key]
+        for key in retrying.failed(self.plan, run):
+            del run.path[key]
+            run.outputs.pop(key[0], None)
+            run.tries[key] = run.tries.get(key, 1) + 1
+            heapq.heappush(self.ready, (self.plan.by_id[key[0]].rank, key[1]))
+        return self._go_on()
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a pause holds the execution before its next node."""
+        return self.run.is_paused or self.flow_is_paused
+
     # ---- waves
 
     def _go_on(self) -> Step:
+        run = self.run
+        if self.is_held:
+            run.stopped += [(self.plan.nodes[rank].id, visit) for rank, visit in sorted(self.ready)]
+            self.ready = []
+        else:
+            for node_id, visit in run.stopped:
+                heapq.heappush(self.ready, (self.plan.by_id[node_id].rank, visit))
+            run.stopped = []
+            self._run_ready()
+        if run.end_reason is None and not run.waits and not run.held and not run.stopped:
+            self._end(EndReason.COMPLETED)
+        return self._answer()
+
+    def _run_ready(self) -> None:
         run = self.run
         while run.end_reason is None:
             if run.held:
@@ -151,10 +217,19 @@ class _Wave:
             if not self.ready:
                 break
             rank, visit = heapq.heappop(self.ready)
-            self._run_node(self.plan.nodes[rank], visit)
-        if run.end_reason is None and not run.waits and not run.held:
-            self._end(EndReason.COMPLETED)
-        return self._answer()
+            node = self.plan.nodes[rank]
+            if (node.id, visit) in run.waits:
+                self._wake((node.id, visit))
+            else:
+                self._run_node(node, visit)
+
+    def _wake(self, key: Key) -> None:
+        wait = self.run.waits.pop(key)
+        node = self.plan.by_id[key[0]]
+        if wait.reason == EVENT:
+            self._finish(node, key[1], wait.step, TIMEOUT, {})
+        else:
+            self._act(node, key[1], wait.step, woken=True)
 
     def _follow(self, edge: PlanEdge, visit: int) -> None:
         """Let a branch arrive by an edge."""
@@ -188,10 +263,11 @@ class _Wave:
 
     def _run_node(self, node: PlanNode, visit: int) -> None:
         run = self.run
-        if error := limits.passed_by_step(run.counts, node.id):
-            self._stop_at_limit(node, visit, error, None)
-            return
-        run.counts.steps += 1
+        if (node.id, visit) not in run.tries:  # retries do not count
+            if error := limits.passed_by_step(run.counts, node.id):
+                self._stop_at_limit(node, visit, error, None)
+                return
+            run.counts.steps += 1
         record = self._open(node, visit, {})
         if isinstance(node.type, ConditionType):
             self._decide(node, visit, record)
@@ -220,7 +296,8 @@ class _Wave:
 
     def _act(self, node: PlanNode, visit: int, record: dict[str, Json], *, woken: bool) -> None:
         run, kind = self.run, cast(ActionType[Any], node.type)  # a plan leads to no trigger
-        if kind.counts and (error := limits.passed_by_action(run.counts, run.limits, node.id)):
+        counts = kind.counts and (node.id, visit) not in run.tries
+        if counts and (error := limits.passed_by_action(run.counts, run.limits, node.id)):
             self._stop_at_limit(node, visit, error, record)
             return
         outcome = self._outcome(node, kind, visit, record, woken=woken)
@@ -235,7 +312,7 @@ class _Wave:
         ):
             self._stop_at_limit(node, visit, error, record)
             return
-        if kind.counts:
+        if counts:
             run.counts.actions += 1
         if isinstance(outcome, Done):
             self._do(node, kind, visit, record, outcome)
@@ -292,7 +369,7 @@ class _Wave:
             target=BY_COMMAND_TYPE[order.type].name,
             node_id=node.id,
             subject=self.run.subject,
-            attempt=1,
+            attempt=self.run.tries.get((node.id, visit), 1),
             payload=dict(order.payload),
         )
 
@@ -336,7 +413,7 @@ class _Wave:
         return {
             "nodeId": node.id,
             "visit": visit,
-            "try": 1,
+            "try": self.run.tries.get((node.id, visit), 1),
             "type": node.type.kind,
             "subtype": node.type.name,
             "status": StepStatus.RUNNING,
@@ -400,9 +477,9 @@ class _Wave:
             self._skip(by_id[node_id], visit, reason, wait.step)
         for rank, visit in sorted(self.ready):
             self._skip(self.plan.nodes[rank], visit, reason)
-        for node_id, visit in run.held:
+        for node_id, visit in (*run.held, *(key for key in run.stopped if key not in run.waits)):
             self._skip(by_id[node_id], visit, reason)
-        run.waits, run.held, self.ready = {}, [], []
+        run.waits, run.held, run.stopped, self.ready = {}, [], [], []
         ran = {node_id for node_id, _ in run.path}
         for node in self.plan.nodes:
             if node.id not in ran:
@@ -415,14 +492,19 @@ class _Wave:
         run = self.run
         if reason is EndReason.LIMIT:
             return ExecutionStatus.PARTIAL
+        if reason is EndReason.CANCELLED:
+            return ExecutionStatus.CANCELLED
         if not run.has_failed:
             return ExecutionStatus.SUCCEEDED
         return ExecutionStatus.PARTIAL if run.has_acted else ExecutionStatus.FAILED
 
     def _answer(self) -> Step:
-        answer = Step(self.run, tuple(self.commands), tuple(self.moved.values()))
-        self.run.seq += answer.is_news
-        return answer
+        run = self.run
+        run.seq += 1
+        if run.end_reason is None:
+            is_held = run.is_paused or run.stopped
+            run.status = ExecutionStatus.PAUSED if is_held else ExecutionStatus.RUNNING
+        return Step(run, tuple(self.commands), tuple(self.moved.values()))
 
 
 def _add_notes(record: dict[str, Json], context: Context) -> None:

@@ -93,6 +93,12 @@ class Run:
     """Branches that arrived at a `join: all` and wait for the others."""
     waits: dict[Key, WaitState] = field(default_factory=dict)
     path: dict[Key, PathStep] = field(default_factory=dict)
+    is_paused: bool = False
+    """Somebody has paused this execution; a pause of its flow is not noted here."""
+    stopped: list[Key] = field(default_factory=list)
+    """What a pause holds: nodes that would run next, and waits that are over and would act."""
+    tries: dict[Key, int] = field(default_factory=dict)
+    """The try of each node that was run again by hand."""
 
     @property
     def subject(self) -> Subject:
@@ -137,6 +143,10 @@ class Run:
                 for key, wait in self.waits.items()
             ],
             "path": [[step.node_id, step.visit, step.status, step.port] for step in self.path.values()],
+            "paused": self.is_paused,
+            "stopped": [list(key) for key in self.stopped],
+            "tries": [[*key, number] for key, number in self.tries.items()],
+            "ended": [self.end_reason, self.status, self.finished_at_ms] if self.end_reason else None,
         }  # fmt: skip
 
     @classmethod
@@ -145,6 +155,8 @@ class Run:
         event_id, kind, source, timestamp_ms, payload, metadata, subject, scope = row["event"]
         error = row["error"]
         actions, writes, contacts = row["limits"]
+        is_held = row["paused"] or row["stopped"]
+        reason, status, finished_at_ms = row["ended"] or [None, "paused" if is_held else "running", None]
         return cls(
             id=row["id"],
             flow_id=row["flow"],
@@ -162,6 +174,9 @@ class Run:
                 max_actions_per_execution=actions, max_external_writes=writes, max_contact_actions=contacts
             ),
             seq=row["seq"],
+            status=ExecutionStatus(status),
+            end_reason=EndReason(reason) if reason else None,
+            finished_at_ms=finished_at_ms,
             error=StepError(error["code"], error["message"], error["nodeId"], error["field"], error["value"])
             if error
             else None,
@@ -177,4 +192,7 @@ class Run:
                 for node, visit, until, reason, rank, step, knows in row["waits"]
             },
             path={(node, visit): PathStep(node, visit, status, port) for node, visit, status, port in row["path"]},
+            is_paused=row["paused"],
+            stopped=[(node, visit) for node, visit in row["stopped"]],
+            tries={(node, visit): number for node, visit, number in row["tries"]},
         )  # fmt: skip

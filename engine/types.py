@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Literal, NamedTuple, NewType
+from typing import Any, Final, Literal, NamedTuple, NewType, get_args
 
 FlowId = NewType("FlowId", str)
 NodeId = NewType("NodeId", str)
@@ -13,6 +13,9 @@ CommandId = NewType("CommandId", str)
 
 NodeKind = Literal["trigger", "condition", "action"]
 Origin = Literal["live", "manual", "schedule", "backfill"]
+Verb = Literal["pause", "resume", "cancel", "retry"]
+"""What a person can have one execution do."""
+VERBS: Final[tuple[Verb, ...]] = get_args(Verb)
 Json = Any
 """A decoded JSON value. Events and configs are free-form by contract, so their leaves have no narrower type."""
 
@@ -56,6 +59,7 @@ class EndReason(StrEnum):
 
     COMPLETED = "completed"
     LIMIT = "limit"
+    CANCELLED = "cancelled"
     ARCHIVED = "archived"
 
 

@@ -58,6 +58,12 @@ async def show(pool: Pool, execution_id: str) -> dict[str, Any] | None:
     }
 
 
+async def find(pool: Pool, execution_id: str) -> dict[str, Any] | None:
+    """Return an execution without its steps, or None where there is none."""
+    row = await pool.fetchrow(statement("executions.get"), execution_id)
+    return None if row is None else _head(row)
+
+
 async def node_names(pool: Pool, flow_id: str, version: int) -> dict[str, str]:
     """Return how the author of a version calls its nodes, by node id; nodes without a ref are left out."""
     definition = from_json(await pool.fetchval(statement("versions.definition"), flow_id, version))

@@ -1,4 +1,5 @@
-"""The records of `mal.triggers`: events sent home to their subject's shard, facts of other entities, manual triggers.
+"""The records of `mal.triggers`: events sent home to their subject's shard, facts of other entities, manual triggers,
+and what people want of one execution.
 
 The topic is our own. One header, always the first, says what a record is: `mal-trigger`, a JSON object with `kind`
 and what belongs to it. A re-keyed record is its origin's bytes and headers after that one.
@@ -15,7 +16,7 @@ from typing import Final, Literal, NamedTuple
 import orjson
 
 from engine.events import Event
-from engine.types import FlowId, Json, Subject
+from engine.types import VERBS, ExecutionId, FlowId, Json, Subject, Verb
 from streams.codecs import Poison, to_json
 from streams.events import Headers, Place, Record, decode_at, encode
 from streams.unit import Headers as OutputHeaders
@@ -23,7 +24,7 @@ from streams.unit import Headers as OutputHeaders
 HEADER: Final = "mal-trigger"
 _JSON: Final = ("content-type", b"application/json")
 
-Kind = Literal["event", "fact", "manual"]
+Kind = Literal["event", "fact", "manual", "control"]
 Written = tuple[bytes | None, bytes | None, OutputHeaders]
 """Key, value and headers of a record to write."""
 
@@ -32,7 +33,8 @@ Written = tuple[bytes | None, bytes | None, OutputHeaders]
 class Trigger:
     """A record of `mal.triggers`, read. `topic`, `partition` and `offset` are those of its origin.
 
-    `entity` is whom a fact is about, `flow_id` the flow that a manual trigger starts.
+    `entity` is whom a fact is about, `flow_id` the flow that a manual trigger starts; `verb` is what is wanted of an
+    execution, and `execution` which.
     """
 
     kind: Kind
@@ -42,6 +44,8 @@ class Trigger:
     event: Event
     entity: Subject | None = None
     flow_id: FlowId | None = None
+    verb: Verb | None = None
+    execution: ExecutionId | None = None
 
 
 class Origin(NamedTuple):
@@ -78,6 +82,12 @@ def manual_record(flow_id: FlowId, event: Event) -> Written:
     return key, encode(event), (_header({"kind": "manual", "flowId": flow_id}), _JSON)
 
 
+def control_record(verb: Verb, execution: ExecutionId, event: Event) -> Written:
+    """Return the record that asks something of an execution; keyed by its subject, which the event is about."""
+    key = event.subject.id.encode() if event.subject else None
+    return key, encode(event), (_header({"kind": "control", "verb": verb, "executionId": execution}), _JSON)
+
+
 def read_trigger(record: Record) -> Trigger:
     """Read a record of `mal.triggers`. One that was re-keyed gives the event that it was at its origin.
 
@@ -100,7 +110,10 @@ def read_trigger(record: Record) -> Trigger:
         return Trigger("fact", *place[:3], event, entity=_entity(told))
     if kind == "manual":
         return Trigger("manual", *place[:3], event, flow_id=FlowId(_text(told, "flowId")))
-    raise Poison(f"is no trigger: kind is {kind!r}; it is one of event, fact, manual")
+    if kind == "control":
+        execution = ExecutionId(_text(told, "executionId"))
+        return Trigger("control", *place[:3], event, verb=_verb(told), execution=execution)
+    raise Poison(f"is no trigger: kind is {kind!r}; it is one of event, fact, manual, control")
 
 
 def origin_of(record: Record) -> Origin:
@@ -153,6 +166,14 @@ def _entity(told: Mapping[str, Json]) -> Subject:
     if type(entity) is not dict:
         raise Poison("is no trigger: a fact names its entity")
     return Subject(_text(entity, "type"), _text(entity, "id"))
+
+
+def _verb(told: Mapping[str, Json]) -> Verb:
+    verb = told.get("verb")
+    for known in VERBS:
+        if verb == known:
+            return known
+    raise Poison(f"is no trigger: verb is {verb!r}; it is one of {', '.join(VERBS)}")
 
 
 def _text(told: Mapping[str, Json], name: str) -> str:

@@ -7,10 +7,18 @@ from typing import Any
 import pytest
 
 from engine.ids import event_id
-from engine.types import FlowId, Subject
+from engine.types import VERBS, ExecutionId, FlowId, Subject, Verb
 from streams.events import Poison, Record, decode
 from streams.topics import TRIGGERS
-from streams.triggers import HEADER, fact_record, manual_record, origin_of, read_trigger, rekey_record
+from streams.triggers import (
+    HEADER,
+    control_record,
+    fact_record,
+    manual_record,
+    origin_of,
+    read_trigger,
+    rekey_record,
+)
 from streams.unit import Output
 from tests.streams.records import AT_MS, OPEN, TOPIC, record, written
 
@@ -49,6 +57,26 @@ def test_a_fact_of_another_entity() -> None:
     assert key == b"campaign_456"
     assert (trigger.kind, trigger.entity, trigger.event) == ("fact", entity, event)
     assert (trigger.topic, trigger.partition, trigger.offset) == (TRIGGERS, 1, 7)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_what_is_wanted_of_an_execution(verb: Verb) -> None:
+    event = decode(record({**OPEN, "type": "execution_pause", "source": "mal"}))
+    assert event is not None
+    key, value, headers = control_record(verb, ExecutionId("x-1"), event)
+    trigger = read_trigger(written(Output(TRIGGERS, 1, key, value, headers)))
+    assert key == b"contact_789"
+    assert (trigger.kind, trigger.verb, trigger.execution, trigger.event) == ("control", verb, "x-1", event)
+
+
+@pytest.mark.parametrize(("told", "wrong"), [
+    (b'{"kind":"control","verb":"shake","executionId":"x"}', "verb is 'shake'; it is one of pause, resume,"),
+    (b'{"kind":"control","executionId":"x"}', "verb is None"),
+    (b'{"kind":"control","verb":"pause"}', "executionId must be a non-empty string"),
+])  # fmt: skip
+def test_a_control_that_says_nothing_we_know_is_refused(told: bytes, wrong: str) -> None:
+    with pytest.raises(Poison, match=wrong):
+        read_trigger(record(OPEN, ((HEADER, told),)))
 
 
 def test_a_manual_trigger() -> None:

@@ -17,7 +17,7 @@ from engine.flow import FlowHead, FlowVersion, LimitsRecord, StatusChange, Versi
 from engine.inputs import Command, Moment
 from engine.matching import FlowTable
 from engine.run import Run
-from engine.types import FlowId, NodeId, Subject
+from engine.types import ExecutionId, FlowId, NodeId, Subject, Verb
 
 START_MS = 1_790_000_000_000
 """Where the virtual clock starts: 2026-09-21."""
@@ -121,6 +121,19 @@ class FlowDriver:
         read = read_event(dict(event), default_id=f"event-{offset}", default_timestamp_ms=self.now_ms)
         self.decider.manual(FlowId(flow_id), read, self._source(offset), self.flow_table.snapshot(), self.moment)
         return read
+
+    def control(self, verb: Verb, execution: str | None = None) -> None:
+        """Have an execution paused, resumed, cancelled or retried; the one that started last where none is named."""
+        newest = self.executions[-1]
+        named = ExecutionId(execution or newest["executionId"])
+        offset = self._take_offset()
+        subject = newest["subject"]
+        wish = {
+            "type": f"execution_{verb}", "source": "mal", "metadata": {"userId": newest["userId"]},
+            "payload": {"entityType": subject["type"], "entityId": subject["id"], "executionId": named},
+        }  # fmt: skip
+        read = read_event(wish, default_id=f"event-{offset}", default_timestamp_ms=self.now_ms)
+        self.decider.control(verb, named, read, self._source(offset), self.flow_table.snapshot(), self.moment)
 
     def advance(self, seconds: float) -> None:
         """Let time pass; waits that are over fire in their order, each at its own time."""
