@@ -314,11 +314,8 @@ class Decider:
         return done.is_news
 
     def _facts(self, run: Run) -> facts.SubjectFacts:
-        scope = run.event.scope
-        if scope is None:
-            raise AssertionError("an event without scope enters nothing")
-        row = self._tables.get(SUBJECTS, row_key(scope, run.subject)) or {}
-        return facts.SubjectFacts(run.subject, row.get("facts", {}), self._of(scope))
+        row = self._tables.get(SUBJECTS, row_key(run.scope, run.subject)) or {}
+        return facts.SubjectFacts(run.subject, row.get("facts", {}), self._of(run.scope))
 
     def _of(self, scope: Scope) -> Any:
         return lambda entity: self._entities.get(row_key(scope, entity))
@@ -363,9 +360,7 @@ class Decider:
         self._tables.delete(EXECUTIONS, run.id)
 
     def _note_running(self, run: Run) -> None:
-        if run.event.scope is None:
-            raise AssertionError("an event without scope enters nothing")
-        key = row_key(run.event.scope, run.subject)
+        key = row_key(run.scope, run.subject)
         entries = self._tables.get(ENTRIES, key) or {}
         entry: Entry = entries.setdefault(run.flow_id, new_entry())
         if note_running(entry, run.id, is_running=run.end_reason is None):

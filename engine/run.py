@@ -107,6 +107,13 @@ class Run:
             raise AssertionError("an event without a subject starts no execution")
         return self.event.subject
 
+    @property
+    def scope(self) -> Scope:
+        """Whose the execution is."""
+        if self.event.scope is None:
+            raise AssertionError("an event without a scope starts no execution")
+        return self.event.scope
+
     def to_row(self) -> dict[str, Json]:
         """Return the execution as plain JSON."""
         event = self.event

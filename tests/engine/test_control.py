@@ -116,6 +116,29 @@ def test_a_join_waits_for_branches_that_a_pause_holds() -> None:
     assert len(driver.commands) == 1
 
 
+REPLY = ("wait_for_event", {"type": "email_reply", "timeoutSeconds": 60})
+
+
+def test_an_event_that_comes_in_a_pause_is_heard_then_and_followed_on_resume() -> None:
+    driver = started({"reply": REPLY, "tag": TAG, "note": NOTE}, "t>reply reply>tag:event reply>note:timeout")
+    driver.control("pause")
+    driver.advance(30)
+    driver.send(event("email_reply", contactId="c1", campaignId="k1"))
+    driver.advance(3600)
+    assert (newest(driver)["status"], driver.commands) == ("paused", [])
+    driver.control("resume")
+    assert path(driver) == [("t", "succeeded"), ("reply", "succeeded"), ("tag", "succeeded"), ("note", "skipped")]
+
+
+def test_a_wait_for_an_event_times_out_in_a_pause_so_that_a_later_event_is_too_late() -> None:
+    driver = started({"reply": REPLY, "tag": TAG, "note": NOTE}, "t>reply reply>tag:event reply>note:timeout")
+    driver.control("pause")
+    driver.advance(61)
+    driver.send(event("email_reply", contactId="c1", campaignId="k1"))
+    driver.control("resume")
+    assert path(driver) == [("t", "succeeded"), ("reply", "succeeded"), ("note", "succeeded"), ("tag", "skipped")]
+
+
 def test_a_paused_execution_whose_last_wait_is_over_has_ended() -> None:
     driver = started({"wait": wait(60)}, "t>wait")
     driver.control("pause")

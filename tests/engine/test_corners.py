@@ -68,7 +68,7 @@ def test_what_has_no_scope_enters_nothing_and_has_no_facts() -> None:
     index = driver.flow_table.snapshot()
     with pytest.raises(AssertionError, match="without subject or scope"):
         driver.decider._enter(PLAN, "key", {}, NOBODY, Source("topic", 0, 0), index, NOW, "live")
-    with pytest.raises(AssertionError, match="without scope"):
+    with pytest.raises(AssertionError, match="without a scope"):
         driver.decider._facts(run_of(NOBODY))
 
 

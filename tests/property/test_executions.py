@@ -5,7 +5,7 @@ State goes through JSON at every read and write (`FlowDriver`), so a row that do
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from hypothesis import given, settings
@@ -16,6 +16,7 @@ from engine.limits import MAX_STEPS
 from engine.nodes.registry import node_types
 from engine.reading import build_graph
 from engine.run import Run
+from engine.types import VERBS, Verb
 from engine.validation import validate_graph
 from tests.support.driver import FlowDriver, MemoryTables
 
@@ -80,7 +81,9 @@ EVENTS = st.fixed_dictionaries({
         *[{"userId": "user_001"}] * 6, {"userId": "user_001", "depth": 11}, {"userId": "u2"}, {},
     ]),
 })  # fmt: skip
-INPUTS = st.lists(EVENTS | st.sampled_from([1.0, 60.0, 86_400.0, 700_000.0]), min_size=3, max_size=14)
+TIMES = st.sampled_from([1.0, 60.0, 86_400.0, 700_000.0])
+INPUTS = st.lists(EVENTS | TIMES, min_size=3, max_size=14)
+CONTROLLED = st.lists(EVENTS | TIMES | st.sampled_from(VERBS), min_size=5, max_size=18)
 FLOWS = st.tuples(flows("f1"), flows("f2")).map(lambda drawn: [flow for flow in drawn if flow is not None])
 
 
@@ -92,6 +95,9 @@ def play(flow_list: list[dict[str, Any]], inputs: list[Any], reopen_at: int | No
             driver = reopened(driver, flow_list)
         if isinstance(given_input, float):
             driver.advance(given_input)
+        elif isinstance(given_input, str):
+            if driver.executions:
+                driver.control(cast(Verb, given_input))
         else:
             driver.send(given_input)
     return driver
@@ -110,18 +116,18 @@ def told(driver: FlowDriver) -> bytes:
 
 
 @settings(max_examples=150, deadline=None)
-@given(FLOWS, INPUTS)
+@given(FLOWS, CONTROLLED)
 def test_nothing_raises_limits_hold_and_commands_are_unique(flow_list: list[dict[str, Any]], inputs: list[Any]) -> None:
     driver = play(flow_list, inputs)
-    ids = [command.id for _, command in driver.sent]
-    assert len(ids) == len(set(ids))
+    attempts = [(command.id, command.attempt) for _, command in driver.sent]
+    assert len(attempts) == len(set(attempts))
     for run, _ in driver.sent:
         assert run.counts.actions <= 12
         assert run.counts.external_writes <= 6
         assert run.counts.contact_actions <= 8
         assert run.counts.steps <= MAX_STEPS
     by_step = {step_id for step in driver.steps() for step_id in step["commandIds"]}
-    assert by_step == set(ids)
+    assert by_step == {command_id for command_id, _ in attempts}
 
 
 @settings(max_examples=100, deadline=None)
@@ -144,7 +150,7 @@ def test_the_feed_tells_every_execution_whole(flow_list: list[dict[str, Any]], i
 
 
 @settings(max_examples=100, deadline=None)
-@given(FLOWS, INPUTS, st.integers(0, 9))
+@given(FLOWS, CONTROLLED, st.integers(0, 9))
 def test_the_same_log_gives_the_same_bytes_also_over_a_restart(
     flow_list: list[dict[str, Any]], inputs: list[Any], reopen_at: int
 ) -> None:
@@ -154,7 +160,7 @@ def test_the_same_log_gives_the_same_bytes_also_over_a_restart(
 
 
 @settings(max_examples=100, deadline=None)
-@given(FLOWS, INPUTS)
+@given(FLOWS, CONTROLLED)
 def test_the_state_of_an_execution_round_trips(flow_list: list[dict[str, Any]], inputs: list[Any]) -> None:
     tables: MemoryTables = play(flow_list, inputs).tables
     for row in tables.rows.get("executions", {}).values():
