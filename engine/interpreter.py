@@ -82,19 +82,20 @@ def step(
     wave = _Wave(plan, run, facts, moment, flow_is_paused=flow_is_paused)
     match given:
         case TimerDue():
-            return wave.wake((given.node_id, given.visit))
+            done = wave.wake((given.node_id, given.visit))
         case EventHeard():
-            return wave.hear(given.event)
+            done = wave.hear(given.event)
         case Ended():
-            return wave.stop(given.reason)
+            done = wave.stop(given.reason)
         case Paused():
-            return wave.pause()
+            done = wave.pause()
         case Resumed():
-            return wave.resume()
+            done = wave.resume()
         case Retried():
-            return wave.retry()
+            done = wave.retry()
         case _:
             assert_never(given)
+    return done
 
 
 def _new_run(plan: Plan, given: Started, moment: Moment) -> Run:
