@@ -192,7 +192,7 @@ def _later(commands: Mapping[str, Entry] = COMMANDS, *groups: str) -> Iterator[l
             yield from _later(entry.commands, *groups, name)
 
 
-@pytest.mark.parametrize("verb", _later(), ids=" ".join)
+@pytest.mark.parametrize("verb", list(_later()), ids=" ".join)
 def test_a_verb_that_is_not_built_yet_is_refused_by_name_whatever_follows(verb: list[str]) -> None:
     refused = _run_here(*verb, "anything", "--at", "all")
     assert (refused.exit_code, refused.stdout) == (1, "")
