@@ -36,6 +36,14 @@ class Wire(BaseModel):
         """
         return self.wire()[key]
 
+    def __contains__(self, key: object) -> bool:
+        """Whether the JSON shape has this name."""
+        return key in self.wire()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the JSON value under a wire name, else the default."""
+        return self.wire().get(key, default)
+
 
 def rfc3339(timestamp_ms: int) -> str:
     """Write milliseconds since the epoch as RFC 3339 in UTC with `Z`; whole seconds carry no fraction.

@@ -1,4 +1,4 @@
-"""Times on the wire: written by hand for speed, so checked against the calendar of the standard library."""
+"""Times on the wire, written by hand for speed, so checked against the standard library; and models as objects."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.graph import build_graph, validate_graph
 from engine.wire import FIRST_MS, LAST_MS, parse_rfc3339, rfc3339
 
 
@@ -27,3 +28,14 @@ def test_what_is_written_is_read_the_same(timestamp_ms: int) -> None:
 def test_what_no_calendar_has_is_refused(timestamp_ms: int) -> None:
     with pytest.raises(OverflowError):
         rfc3339(timestamp_ms)
+
+
+def test_a_model_reads_like_the_object_it_stands_for() -> None:
+    verdict = validate_graph(build_graph([], []))
+    assert verdict["isValid"] is verdict.get("isValid") is False
+    assert "isValid" in verdict
+    assert "is_valid" not in verdict
+    assert verdict.get("other", 5) == 5
+    assert verdict["errors"][0]["message"] == verdict.errors[0].get("message")
+    with pytest.raises(KeyError):
+        verdict["other"]
