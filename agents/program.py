@@ -17,11 +17,12 @@ from agents.state import ShardState
 from engine.decider import Decider, Entities, Source
 from engine.due import ARCHIVE_RANK, DueIndex, archive_timer
 from engine.events import Event
-from engine.inputs import Moment
+from engine.inputs import Answered, Moment
 from engine.matching import Index, IndexedFlow
+from engine.types import CommandId
 from streams.dead_letters import dead_letter
 from streams.events import Poison, decode
-from streams.feed import check_result
+from streams.feed import read_result
 from streams.partitioner import partition_for
 from streams.topics import COMMAND_RESULTS, TRIGGERS
 from streams.triggers import read_trigger, rekey_record
@@ -97,7 +98,7 @@ class FlowProgram:
         """Decide one record at a moment of log time."""
         moment = self._moment(now_ms)
         if record.topic == COMMAND_RESULTS:
-            self._answer(record)
+            self._answer(record, moment)
         elif record.topic == TRIGGERS:
             self._trigger(record, moment)
         else:
@@ -157,15 +158,28 @@ class FlowProgram:
         self.counts["skipped" if event is None else "events"] += 1
         return event
 
-    def _answer(self, record: Record) -> None:
-        """Check an answer; the audit keeps it with its command. Nothing waits for one yet."""
+    def _answer(self, record: Record, moment: Moment) -> None:
+        """Decide an answer. The audit keeps all of them with their commands; here only the awaited ones matter."""
         if record.value is None:
             self.counts["skipped"] += 1
             return
         try:
-            check_result(record)
+            answer = read_result(record)
         except Poison as poison:
             self._bury(record, poison)
+            return
+        self.counts["answers"] += 1
+        answered = Answered(
+            command_id=CommandId(answer.command_id),
+            attempt=answer.attempt,
+            succeeded=answer.status == "succeeded",
+            retryable=answer.retryable is True,
+            error=answer.error,
+            output=answer.output,
+        )
+        source = Source(record.topic, record.partition, record.offset)
+        subject_id = (record.key or b"").decode("utf-8", "replace")
+        self._decider.answer(subject_id, answered, source, self._snapshot(), moment)
 
     def _sent_home(self, record: Record, event: Event) -> bool:
         """Re-key an event that is not where its subject lives; say whether it was."""

@@ -13,12 +13,24 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
-from engine import facts, feed, retrying
+from engine import awaited, facts, feed, retrying
 from engine.admission import admit
 from engine.due import Timer
 from engine.entered import Entry, new_entry, note_running
 from engine.events import MAX_DEPTH, Event
-from engine.inputs import Ended, EventHeard, Input, Moment, Paused, Resumed, Retried, Started, Step, TimerDue
+from engine.inputs import (
+    Answered,
+    Ended,
+    EventHeard,
+    Input,
+    Moment,
+    Paused,
+    Resumed,
+    Retried,
+    Started,
+    Step,
+    TimerDue,
+)
 from engine.interpreter import step
 from engine.matching import Index
 from engine.nodes.registry import node_types
@@ -193,6 +205,27 @@ class Decider:
             return
         self._move(run, TimerDue(node_id, visit), None, index, moment)
 
+    def answer(self, subject_id: str, answer: Answered, source: Source, index: Index, moment: Moment) -> None:
+        """Decide the answer to a command. To one that nobody waited for it is no news; one too late is recorded.
+
+        Args:
+            subject_id: the key of the record, which is that of the command.
+            answer: what was answered.
+            source: where it lies.
+            index: the flows.
+            moment: of the decision.
+        """
+        row = self._tables.get(ENTRIES, awaited.awaited_key(subject_id)) or {}
+        execution = awaited.execution_of(row, answer.command_id)
+        if execution is None:
+            return
+        known = row[answer.command_id]
+        execution_row = self._tables.get(EXECUTIONS, execution)
+        run = Run.from_row(execution_row) if execution_row is not None else None
+        if run is None or run.end_reason is not None or not self._move(run, answer, source, index, moment):
+            record = feed.late_record(known, answer, source.wire(), moment.now_ms)
+            self._sink.record(Subject(*known["subject"]), record)
+
     def archive(self, execution: ExecutionId, index: Index, moment: Moment) -> None:
         """End an execution whose flow was archived."""
         row = self._tables.get(EXECUTIONS, execution)
@@ -288,7 +321,7 @@ class Decider:
             self._suppress(event, source, refused, moment, plan.flow_id)
             return
         self._tables.put(ENTRIES, key, entries)
-        self._apply(plan, step(plan, None, started, own, moment), source)
+        self._apply(plan, step(plan, None, started, own, moment), source, moment)
 
     def _hearers(self, key: str, event: Event, index: Index) -> list[Run]:
         """Return the running executions of a subject that an event may move, the oldest first."""
@@ -310,7 +343,7 @@ class Decider:
         is_paused = index.flows[run.flow_id].head.status_at(moment.now_ms) == "paused"
         done = step(plan, run, given, self._facts(run), moment, flow_is_paused=is_paused)
         if done.is_news:
-            self._apply(plan, done, source)
+            self._apply(plan, done, source, moment)
         return done.is_news
 
     def _facts(self, run: Run) -> facts.SubjectFacts:
@@ -326,12 +359,13 @@ class Decider:
 
     # ---- what was decided
 
-    def _apply(self, plan: Plan, done: Step, source: Source | None) -> None:
+    def _apply(self, plan: Plan, done: Step, source: Source | None, moment: Moment) -> None:
         run = done.run
         for command in done.commands:
             self._sink.command(run, command)
         self._sink.record(run.subject, feed.execution_record(plan, done, source.wire() if source else None))
         self._note_running(run)
+        self._note_awaited(plan, done, moment)
         if run.finished_at_ms is not None:
             if retrying.can_be_retried(run):
                 self._tables.put(EXECUTIONS, run.id, run.to_row())
@@ -366,6 +400,22 @@ class Decider:
         if note_running(entry, run.id, is_running=run.end_reason is None):
             self._tables.put(ENTRIES, key, entries)
 
+    def _note_awaited(self, plan: Plan, done: Step, moment: Moment) -> None:
+        """Keep in step which commands are awaited, so that their answers find the execution."""
+        steps = [moved for moved in done.steps if moved["commandIds"] and _awaits(plan, moved["nodeId"])]
+        if not steps:
+            return
+        run, key = done.run, awaited.awaited_key(done.run.subject.id)
+        row = self._tables.get(ENTRIES, key) or {}
+        for moved in steps:
+            wait = run.waits.get((moved["nodeId"], moved["visit"]))
+            for command in moved["commandIds"]:
+                if wait is not None:
+                    awaited.begin(row, command, run, moved["nodeId"], wait.knows["deadline"])
+                else:
+                    awaited.end(row, command, moment.now_ms)
+        self._tables.put(ENTRIES, key, row)
+
     def _suppress(
         self,
         event: Event,
@@ -380,3 +430,8 @@ class Decider:
         if execution is not None:
             record["executionId"] = execution
         self._sink.record(event.subject, record)
+
+
+def _awaits(plan: Plan, node_id: str) -> bool:
+    node = plan.by_id.get(node_id)
+    return node is not None and node.awaits is not None

@@ -7,7 +7,7 @@ from typing import Literal
 
 from engine.events import Event
 from engine.ids import execution_id
-from engine.inputs import Step
+from engine.inputs import Answered, Step
 from engine.plan import Plan
 from engine.run import Run
 from engine.types import FlowId, Json, StepStatus
@@ -40,6 +40,38 @@ def execution_record(plan: Plan, done: Step, source: Mapping[str, Json] | None) 
     if ended:
         record["path"] = [step.wire() for step in run.path.values()]
     return record
+
+
+def late_record(
+    known: Mapping[str, Json], answer: Answered, source: Mapping[str, Json], now_ms: int
+) -> dict[str, Json]:
+    """Return the record of an answer that came again or too late: it changed nothing.
+
+    Args:
+        known: the awaited command, as `awaited` keeps it.
+        answer: the answer.
+        source: where it lies.
+        now_ms: log time.
+    """
+    subject_type, subject_id = known["subject"]
+    event_id, event_type, event_source = known["event"]
+    return {
+        "decision": "suppressed",
+        "flowId": known["flow"],
+        "userId": known["user"],
+        "workspaceId": known["workspace"],
+        "subject": {"type": subject_type, "id": subject_id},
+        "eventId": event_id,
+        "reason": "late_result",
+        "at": rfc3339(now_ms),
+        "type": event_type,
+        "source": event_source,
+        "input": source,
+        "executionId": known["execution"],
+        "nodeId": known["node"],
+        "commandId": answer.command_id,
+        "attempt": answer.attempt,
+    }
 
 
 def lost_record(run: Run) -> dict[str, Json]:

@@ -48,6 +48,18 @@ class EventHeard:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """A system said how an attempt at a command went."""
+
+    command_id: CommandId
+    attempt: int
+    succeeded: bool
+    retryable: bool
+    error: Json
+    output: Json
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The execution is to end at once, from outside: it was cancelled, or its flow was archived."""
 
@@ -69,7 +81,7 @@ class Retried:
     """Somebody has an execution that ended go on from its failed nodes."""
 
 
-Input = Started | TimerDue | EventHeard | Ended | Paused | Resumed | Retried
+Input = Started | TimerDue | EventHeard | Answered | Ended | Paused | Resumed | Retried
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,13 @@ from typing import Any, assert_never, cast
 from pydantic import BaseModel, ValidationError
 
 from engine import ids, limits, pausing, retrying, waiting
+from engine.awaiting import ANSWER, RETRY, AwaitedStep
 from engine.config_templates import ConfigTemplate
 from engine.context import Context, Facts
 from engine.errors_of import rendered_config_error
 from engine.events import Event
 from engine.inputs import (
+    Answered,
     Command,
     Ended,
     EventHeard,
@@ -85,6 +87,8 @@ def step(
             done = wave.wake((given.node_id, given.visit))
         case EventHeard():
             done = wave.hear(given.event)
+        case Answered():
+            done = wave.take(given)
         case Ended():
             done = wave.stop(given.reason)
         case Paused():
@@ -141,7 +145,7 @@ class _Wave:
 
     def wake(self, key: Key) -> Step:
         """End a wait, and run what follows it."""
-        if self.is_held and pausing.would_act(self.plan.by_id[key[0]]):
+        if self.is_held and pausing.would_act(self.plan.by_id[key[0]], self.run.waits[key]):
             self.run.stopped.append(key)
         else:
             self._wake(key)
@@ -160,6 +164,19 @@ class _Wave:
             wait = self.run.waits.pop(key)
             self._finish(self.plan.by_id[key[0]], key[1], wait.step, EVENT, {"event": event.payload})
         return self._go_on()
+
+    def take(self, answer: Answered) -> Step:
+        """Take the answer to a command. A repeat, a late one, and the failure of an attempt before move nothing."""
+        for key, wait in self.run.waits.items():
+            if wait.reason in {ANSWER, RETRY}:
+                awaited = AwaitedStep(wait.knows)
+                taken = awaited.take(answer, self._pause)
+                if taken != "late":
+                    del self.run.waits[key]
+                    self.run.stopped = [one for one in self.run.stopped if one != key]
+                    self._settle(self.plan.by_id[key[0]], key[1], wait.step, awaited, taken)
+                    return self._go_on()
+        return Step(self.run, (), (), is_news=False)
 
     def stop(self, reason: EndReason) -> Step:
         """End at once: open waits are skipped."""
@@ -229,6 +246,8 @@ class _Wave:
         node = self.plan.by_id[key[0]]
         if wait.reason == EVENT:
             self._finish(node, key[1], wait.step, TIMEOUT, {})
+        elif wait.reason in {ANSWER, RETRY}:
+            self._try_again(node, key[1], wait)
         else:
             self._act(node, key[1], wait.step, woken=True)
 
@@ -356,12 +375,28 @@ class _Wave:
         writes, contacts = limits.uses(done.orders)
         run.counts.external_writes += writes
         run.counts.contact_actions += contacts
-        run.has_acted = run.has_acted or kind.counts
-        run.tags |= done.tags
         self.commands.extend(commands)
         record["commandIds"] = [command.id for command in commands]
-        output = {**done.output, "commandIds": record["commandIds"]} if commands else dict(done.output)
-        self._finish(node, visit, record, OUT, output)
+        if node.awaits and commands:
+            until_ms = self._until(Wait(ANSWER, seconds=node.awaits.timeout_seconds), visit, record)
+            awaited = AwaitedStep.begin(done, commands, node.awaits, until_ms)
+            self._wait(node, visit, record, awaited.reason, until_ms, awaited.knows)
+        else:
+            self._succeed(node, kind, visit, record, done.output, done.tags)
+
+    def _succeed(
+        self,
+        node: PlanNode,
+        kind: ActionType[Any],
+        visit: int,
+        record: dict[str, Json],
+        output: Mapping[str, Json],
+        tags: frozenset[str],
+    ) -> None:
+        self.run.has_acted = self.run.has_acted or kind.counts
+        self.run.tags |= tags
+        ids = record["commandIds"]
+        self._finish(node, visit, record, OUT, {**output, "commandIds": ids} if ids else dict(output))
 
     def _command(self, node: PlanNode, visit: int, ordinal: int, order: Order) -> Command:
         return Command(
@@ -373,6 +408,33 @@ class _Wave:
             attempt=self.run.tries.get((node.id, visit), 1),
             payload=dict(order.payload),
         )
+
+    # ---- answers
+
+    def _try_again(self, node: PlanNode, visit: int, wait: WaitState) -> None:
+        """Go on with a step for whose commands no answer has come in time, or whose next attempt is due."""
+        awaited = AwaitedStep(wait.knows)
+        if failed := awaited.timed_out(self.moment.now_ms):
+            self._fail(node, visit, wait.step, failed)
+            return
+        self.commands.extend(awaited.again(self.moment.now_ms, node.id, self.run.subject))
+        wait.step["try"] = self.run.tries[node.id, visit] = awaited.attempt
+        self._settle(node, visit, wait.step, awaited, "pending")
+
+    def _settle(
+        self, node: PlanNode, visit: int, record: dict[str, Json], awaited: AwaitedStep, taken: str | Failed
+    ) -> None:
+        if isinstance(taken, Failed):
+            self._fail(node, visit, record, taken)
+        elif taken == "done":
+            kind = cast(ActionType[Any], node.type)
+            self._succeed(node, kind, visit, record, awaited.output, awaited.tags)
+        else:
+            self._wait(node, visit, record, awaited.reason, awaited.until_ms, awaited.knows)
+
+    def _pause(self, seconds: float) -> int:
+        until_ms = waiting.after(seconds, self.moment, self.run.time_scale, {})
+        return waiting.bounded(max(until_ms, self.moment.now_ms + 1), 1, self.moment)
 
     # ---- what a node reads
 

@@ -29,15 +29,6 @@ def key_faults(value: Mapping[str, Json], path: str, built: AbstractSet[str], la
     return faults
 
 
-def choice_fault(value: Json, path: str, built: AbstractSet[str], later: AbstractSet[str] = frozenset()) -> list[Fault]:
-    """Return a fault where a value is none of its choices."""
-    if isinstance(value, str) and value in built:
-        return []
-    if isinstance(value, str) and value in later:
-        return [(path, f"{path} {shown(value)} is not supported yet; use {one_of(built)}")]
-    return [(path, f"{path} is {shown(value)}; use {one_of(built)}")]
-
-
 def did_you_mean(word: str, known: AbstractSet[str]) -> str:
     """Return a hint for a message where a known word is close, else nothing."""
     near = get_close_matches(word[:100], sorted(known), n=1)

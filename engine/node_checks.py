@@ -33,8 +33,9 @@ class CheckedNode:
 
 def check_node(node: GraphNode) -> CheckedNode:
     """Check a node. One whose type is unknown is taken to wait, so that its cycle gives no second error."""
-    options = [_at(node, path, message) for path, message in option_faults(node.options)] if node.options else []
     kind, wrong = _type_of(node)
+    given = node.options or {}
+    options = [_at(node, path, message) for path, message in option_faults(given, kind)]
     if kind is None:
         return CheckedNode(node, None, waits=True, ports=(), errors=(*wrong, *options))
     if node.config is None:
@@ -44,7 +45,7 @@ def check_node(node: GraphNode) -> CheckedNode:
     return CheckedNode(
         node=node,
         type=kind,
-        waits=_waits(kind, config, node.config),
+        waits=given.get("awaitResult") is True or _waits(kind, config, node.config),
         ports=_ports(kind, node.config),
         errors=errors,
         warnings=_warnings(node, kind, config),

@@ -1,28 +1,64 @@
-"""`node.options`: how a node takes part in its execution, whatever its type (product.md, Settings and options).
-
-`join` is built. Awaited commands and their retries come with a later version.
-"""
+"""`node.options`: how a node takes part in its execution, whatever its type (product.md, Settings and options)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Annotated, Final, Literal
 
-from engine.keys import Fault, choice_fault, key_faults
+from pydantic import Field
+
+from engine.keys import Fault
+from engine.nodes.base import ActionType, NodeType
+from engine.nodes.fields import MAX_WAIT_SECONDS
+from engine.setting_models import Setting, model_faults
 from engine.types import Json
 
-BUILT: Final = frozenset({"join"})
-LATER: Final = frozenset({"awaitResult", "timeoutSeconds", "retry"})
-JOINS: Final = frozenset({"any", "all"})
+_MAX_ATTEMPTS: Final = 100
+_Seconds = Annotated[float, Field(ge=0, le=MAX_WAIT_SECONDS, allow_inf_nan=False)]
 
 
-def option_faults(options: Mapping[str, Json], path: str = "options") -> list[Fault]:
+class RetryRule(Setting):
+    """How often a command that failed for now is tried, and how long the pauses are."""
+
+    max_attempts: int = Field(default=3, alias="maxAttempts", ge=1, le=_MAX_ATTEMPTS)
+    initial_seconds: _Seconds = Field(default=30.0, alias="initialSeconds")
+    factor: float = Field(default=2.0, ge=1, le=100, allow_inf_nan=False)
+    max_seconds: _Seconds = Field(default=3_600.0, alias="maxSeconds")
+
+
+class Options(Setting):
+    """The options of a node."""
+
+    join: Literal["any", "all"] = "any"
+    await_result: bool = Field(default=False, alias="awaitResult")
+    timeout_seconds: Annotated[float, Field(gt=0, le=MAX_WAIT_SECONDS, allow_inf_nan=False)] = Field(
+        default=86_400.0, alias="timeoutSeconds"
+    )
+    retry: RetryRule = RetryRule()
+
+
+DEFAULT: Final = Options()
+
+
+def read_options(options: Mapping[str, Json]) -> Options:
+    """Return the options of a valid node.
+
+    Raises:
+        ValueError: they are not valid.
+    """
+    return Options.model_validate(dict(options)) if options else DEFAULT
+
+
+def option_faults(options: Mapping[str, Json], kind: NodeType | None, path: str = "options") -> list[Fault]:
     """Return what is wrong with a node's options.
 
-    `awaitResult: false` is what happens anyway, so it may be written down.
+    Args:
+        options: as they were drawn.
+        kind: the node's type; None where it is not known.
+        path: of the options.
     """
-    given = {key: value for key, value in options.items() if not (key == "awaitResult" and value is False)}
-    faults = key_faults(given, path, BUILT, LATER)
-    if "join" in given:
-        faults += choice_fault(given["join"], f"{path}.join", JOINS)
+    faults = model_faults(Options, dict(options), path)
+    if options.get("awaitResult") is True and kind and not (isinstance(kind, ActionType) and kind.command):
+        where = f"{path}.awaitResult"
+        faults.append((where, f"{where} is true, but {kind.name} sends no command that is answered; leave it out"))
     return faults

@@ -17,6 +17,7 @@ from engine.flow import Edge, FlowVersion, Node
 from engine.holdout import Holdout
 from engine.nodes.base import ERROR, ConditionType, NodeType, TriggerType
 from engine.nodes.registry import node_types
+from engine.options import Options, read_options
 from engine.ranks import rank_nodes
 from engine.setting_models import read_setting
 from engine.types import FlowId, Json, NodeId, Scope, scope_of
@@ -52,6 +53,8 @@ class PlanNode:
     wire: Mapping[str, Json] | None
     template: ConfigTemplate | None
     join_all: bool
+    awaits: Options | None
+    """How answers to its commands are awaited; None where they are not."""
     ports: Mapping[str, tuple[PlanEdge, ...]]
     default: tuple[PlanEdge, ...]
 
@@ -153,6 +156,7 @@ def _plan_node(
     try:
         template = None if isinstance(kind, TriggerType) else compile_config(node.config)
         config = None if template else kind.config.model_validate(node.config)
+        options = read_options(node.options)
     except ValueError as error:
         raise PlanError(f"node {node.id}: {error}") from error
     ports: dict[str, list[PlanEdge]] = {}
@@ -170,7 +174,8 @@ def _plan_node(
         config=config,
         wire=config.model_dump(mode="json", by_alias=True, exclude_unset=True) if config else None,
         template=template,
-        join_all=node.options.get("join") == "all",
+        join_all=options.join == "all",
+        awaits=options if options.await_result else None,
         ports={label: tuple(ways) for label, ways in ports.items()},
         default=tuple(default),
     )

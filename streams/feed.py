@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from engine.types import Json
-from streams.answers import parse_answer
+from streams.answers import Answer, parse_answer
 from streams.codecs import Poison, to_json
 from streams.events import Record
 
@@ -43,15 +43,15 @@ def fit_record(record: Mapping[str, Json]) -> bytes:
     return encoded
 
 
-def check_result(record: Record) -> None:
-    """Check an answer of a TAP system.
+def read_result(record: Record) -> Answer:
+    """Read an answer of a TAP system.
 
     Raises:
         Poison: it is none.
     """
     if record.value is None:
         raise Poison("is no answer: it has no value")
-    parse_answer(record.value)
+    return parse_answer(record.value)
 
 
 # ---- one value

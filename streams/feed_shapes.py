@@ -141,4 +141,7 @@ class DecisionRecord(Told):
     source: str
     input: FeedInput
     execution_id: str | None = None
+    node_id: str | None = None
+    command_id: str | None = None
+    attempt: int | None = None
     truncated: bool = False

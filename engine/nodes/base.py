@@ -81,7 +81,7 @@ class Wait:
     When it is over the node's `wake` is asked, or the node is done where it has none.
     """
 
-    reason: Literal["delay"]
+    reason: Literal["delay", "answer"]
     seconds: float | None = None
     until_ms: int | None = None
 

@@ -16,7 +16,6 @@ from cli.main import app
 from cli.tree import COMMANDS
 from engine.flow_settings import LATER as SETTINGS
 from engine.nodes.registry import NOT_BUILT_YET
-from engine.options import LATER as OPTIONS
 from tests.contract.lab import EVENT_TOPICS, Lab, Up, derived, event, execution_id, flow_file, flow_id, node_id, until
 
 pytestmark = pytest.mark.services
@@ -89,12 +88,6 @@ def test_a_flow_is_found_by_its_id_and_then_by_its_name_within_the_scope(lab: La
     assert own in ambiguous.stderr
 
 
-def _with_option(name: str) -> dict[str, Any]:
-    flow = flow_file("u", "x", {**START, "n": ("tag_contact", {"tag": "t"})}, "start>n")
-    flow["nodes"][1]["options"] = {name: 1}
-    return flow
-
-
 INVALID: dict[str, tuple[dict[str, Any], list[str]]] = {
     "no trigger": (flow_file("u", "x", {"note": NOTE}, ""), ["trigger"]),
     "two triggers": (flow_file("u", "x", {**START, "other": ("email_click", {})}, ""), ["other", "trigger"]),
@@ -129,7 +122,6 @@ LATER: dict[str, tuple[dict[str, Any], list[str]]] = {
         for subtype in sorted(NOT_BUILT_YET)
     },
     **{f"setting {name}": (flow_file("u", "x", START, "", settings={name: {}}), [name]) for name in sorted(SETTINGS)},
-    **{f"option {name}": (_with_option(name), [name]) for name in sorted(OPTIONS)},
 }
 
 

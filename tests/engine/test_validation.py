@@ -149,11 +149,14 @@ class TestNodes:
     @pytest.mark.parametrize(
         ("options", "path", "words"),
         [
-            ({"awaitResult": True}, "awaitResult", "awaitResult is not supported yet"),
-            ({"timeoutSeconds": 5}, "timeoutSeconds", "timeoutSeconds is not supported yet"),
-            ({"retry": {}}, "retry", "retry is not supported yet"),
-            ({"join": "some"}, "join", 'is "some"; use all, any'),
-            ({"join": ["all"]}, "join", "is an array; use all, any"),
+            ({"awaitResult": "yes"}, "awaitResult", "boolean"),
+            ({"timeoutSeconds": 0}, "timeoutSeconds", "greater than 0"),
+            ({"retry": {"maxAttempts": 0}}, "retry.maxAttempts", "greater than or equal to 1"),
+            ({"retry": {"attempts": 2}}, "retry.attempts", 'unknown key "attempts"'),
+            ({"retry": {"factor": 0.5}}, "retry.factor", "greater than or equal to 1"),
+            ({"retry": {"maxSeconds": -1}}, "retry.maxSeconds", "greater than or equal to 0"),
+            ({"join": "some"}, "join", 'is "some"; use any, all'),
+            ({"join": ["all"]}, "join", "is an array; use any, all"),
             ({"joins": "all"}, "joins", 'unknown key "joins", did you mean join?'),
         ],
     )
@@ -262,7 +265,7 @@ def test_all_problems_come_at_once() -> None:
     nodes = [
         OPEN,
         with_config(WEEK, delaySeconds=-1),
-        {**TAG, "options": {"retry": {}}},
+        {**TAG, "options": {"retry": 5}},
         {**NOTE, "subtype": "nothing"},
     ]
     found = errors(nodes, "open>week week>tag:true tag>ghost", settings={"goal": {}}, trigger_type="manual")

@@ -15,7 +15,7 @@ from engine.ids import command_id, execution_id
 from engine.types import FlowId, NodeId, Subject
 from streams.client import AutomationClient
 from streams.partitioner import partition_for
-from streams.topics import DEAD_LETTERS, EXECUTIONS, TRIGGERS
+from streams.topics import COMMAND_RESULTS, DEAD_LETTERS, EXECUTIONS, TRIGGERS
 from tests.support.flows import event, version
 from tests.support.pipeline import PARTITIONS, Pipeline, header, values
 
@@ -151,6 +151,37 @@ async def test_a_wait_for_an_event_hears_it_and_another_times_out(working: Pipel
     assert [(step["nodeId"], step["port"]) for step in silent["steps"][:2]] == [("wait", "timeout"), ("late", "out")]
     assert heard["input"]["topic"] == OPENS
     assert "input" not in silent
+
+
+async def test_an_awaited_command_is_tried_again_and_its_answer_read(working: Pipeline) -> None:
+    options = {"awaitResult": True, "retry": {"initialSeconds": 50}}
+    ask = ("tag_contact", {"tag": "first"}, options)
+    tag = ("tag_contact", {"tag": "{{ steps.ask.output.tagId }}"})
+    await in_force(
+        working, tagging("asks", "k-asks", nodes={"ask": ask, "tag": tag}, edges="opened>ask ask>tag"), "k-asks"
+    )
+    await working.send(opened("kim", "k-asks", "e-kim"))
+    command = orjson.loads((await command_of(working, "kim")).value)
+    answer = {
+        "commandId": command["id"],
+        "attempt": 1,
+        "status": "failed",
+        "retryable": True,
+        "error": {"code": "busy"},
+    }
+    await working.put(COMMAND_RESULTS, b"kim", orjson.dumps(answer))
+    asked, failed, again = await feed_of(working, "kim", 3)
+    assert [record["waiting"][0]["for"] for record in (asked, failed, again)] == ["answer", "retry", "answer"]
+    assert (failed["input"]["topic"], again["steps"][0]["try"]) == (COMMAND_RESULTS, 2)
+    for _ in range(2):
+        answer = {"commandId": command["id"], "attempt": 2, "status": "succeeded", "output": {"tagId": "tag_7"}}
+        await working.put(COMMAND_RESULTS, b"kim", orjson.dumps(answer))
+    *_, ended, late = await feed_of(working, "kim", 5)
+    assert (ended["status"], ended["steps"][0]["output"]["tagId"]) == ("succeeded", "tag_7")
+    assert (late["reason"], late["commandId"]) == ("late_result", command["id"])
+    sent = [orjson.loads(record.value) for record in await working.read(COMMANDS, 1) if record.key == b"kim"]
+    assert [(one["id"] == command["id"], one["attempt"]) for one in sent] == [(True, 1), (True, 2), (False, 1)]
+    assert (sent[1]["payload"], sent[2]["payload"]["tag"]) == (sent[0]["payload"], "tag_7")
 
 
 async def test_a_wait_of_a_week_passes_in_its_scaled_time_and_not_before(working: Pipeline) -> None:

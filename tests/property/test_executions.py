@@ -37,8 +37,9 @@ PARTS: list[tuple[str, dict[str, Any]]] = [
     ("log_event", {"message": "{{ event.at | date: '%Y' }} {{ steps.n1.output }}", "data": {"e": "{{ event }}"}}),
     ("tag_contact", {"tag": "{{ event.n | divided_by: 0 }}"}),
 ]
+AWAIT = {"awaitResult": True, "timeoutSeconds": 100, "retry": {"maxAttempts": 3, "initialSeconds": 40}}
 NAMES = ["t", *(f"n{place}" for place in range(1, 7))]
-LABELS = st.sampled_from([None, None, "true", "false", "error"])
+LABELS = st.sampled_from([None, None, "true", "false", "error", "event", "timeout"])
 EDGES = st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES[1:]), LABELS)
 VALUES = st.none() | st.booleans() | st.integers(-5, 5) | st.floats(-9, 9) | st.sampled_from(["x", "2026-09-22", ""])
 
@@ -51,6 +52,8 @@ def flows(draw: st.DrawFn, flow_id: str) -> dict[str, Any] | None:
     nodes: list[dict[str, Any]] = [{"id": "t", "type": "trigger", "subtype": draw(st.sampled_from(TRIGGERS))}]
     for name, (subtype, config) in zip(names[1:], parts, strict=True):
         options = draw(st.sampled_from([{}, {}, {"join": "all"}]))
+        if getattr(node_types()[subtype], "command", None):
+            options = draw(st.sampled_from([options, {**options, **AWAIT}]))
         kind = node_types()[subtype].kind
         nodes.append({"id": name, "ref": name, "type": kind, "subtype": subtype, "config": config, "options": options})
     chain = list(zip(names, names[1:], [None] * len(parts), strict=False))
@@ -82,8 +85,9 @@ EVENTS = st.fixed_dictionaries({
     ]),
 })  # fmt: skip
 TIMES = st.sampled_from([1.0, 60.0, 86_400.0, 700_000.0])
-INPUTS = st.lists(EVENTS | TIMES, min_size=3, max_size=14)
-CONTROLLED = st.lists(EVENTS | TIMES | st.sampled_from(VERBS), min_size=5, max_size=18)
+ANSWERS = st.tuples(st.integers(0, 20), st.sampled_from(["succeeded", "failed"]), st.booleans(), VALUES)
+INPUTS = st.lists(EVENTS | TIMES | ANSWERS, min_size=3, max_size=14)
+CONTROLLED = st.lists(EVENTS | TIMES | ANSWERS | st.sampled_from(VERBS), min_size=5, max_size=18)
 FLOWS = st.tuples(flows("f1"), flows("f2")).map(lambda drawn: [flow for flow in drawn if flow is not None])
 
 
@@ -98,6 +102,10 @@ def play(flow_list: list[dict[str, Any]], inputs: list[Any], reopen_at: int | No
         elif isinstance(given_input, str):
             if driver.executions:
                 driver.control(cast(Verb, given_input))
+        elif isinstance(given_input, tuple):
+            number, status, retryable, said = given_input
+            if driver.sent:
+                driver.answer(number % len(driver.sent), status, retryable=retryable, error=said, output=said)
         else:
             driver.send(given_input)
     return driver
@@ -112,7 +120,7 @@ def reopened(driver: FlowDriver, flow_list: list[dict[str, Any]]) -> FlowDriver:
 
 
 def told(driver: FlowDriver) -> bytes:
-    return orjson.dumps([driver.feed, driver.commands, [command.id for _, command in driver.sent]])
+    return orjson.dumps([driver.feed, driver.commands, [(command.id, command.attempt) for _, command in driver.sent]])
 
 
 @settings(max_examples=150, deadline=None)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from streams.answers import Answer, parse_answer
 from streams.codecs import to_json
 from streams.events import Poison
-from streams.feed import MAX_RECORD_BYTES, MAX_VALUE_BYTES, check_result, fit_record, shorten
+from streams.feed import MAX_RECORD_BYTES, MAX_VALUE_BYTES, read_result, fit_record, shorten
 from streams.feed_shapes import DecisionRecord, ExecutionRecord
 from tests.streams.records import record
 
@@ -134,7 +134,7 @@ ANSWER: dict[str, Any] = {
 
 
 def test_an_answer_is_read() -> None:
-    check_result(record(ANSWER))
+    read_result(record(ANSWER))
     assert parse_answer(to_json(ANSWER)) == Answer(
         command_id="c-1", attempt=1, status="failed", retryable=True, error={"code": "busy"},
         finished_at="2026-11-01T10:30:00Z",
@@ -158,4 +158,4 @@ def test_an_answer_is_read() -> None:
 )
 def test_what_is_no_answer_is_poison(value: Any, why: str) -> None:
     with pytest.raises(Poison, match=why):
-        check_result(record(value))
+        read_result(record(value))

@@ -14,7 +14,7 @@ from engine.decider import EXECUTIONS, Decider, Source
 from engine.due import DueIndex, Timer
 from engine.events import Event, read_event
 from engine.flow import FlowHead, FlowVersion, LimitsRecord, StatusChange, VersionHead
-from engine.inputs import Command, Moment
+from engine.inputs import Answered, Command, Moment
 from engine.matching import FlowTable
 from engine.run import Run
 from engine.types import ExecutionId, FlowId, NodeId, Subject, Verb
@@ -106,6 +106,26 @@ class FlowDriver:
         self.decider.event(read, self._source(offset), self.flow_table.snapshot(), self.moment, origin)
         self._carry_facts()
         return read
+
+    def answer(
+        self,
+        number: int = -1,
+        status: str = "succeeded",
+        *,
+        attempt: int | None = None,
+        retryable: bool = False,
+        error: Any = None,
+        output: Any = None,
+    ) -> None:
+        """Decide the answer to a command that was sent, the last one if nothing else is said."""
+        _run, command = self.sent[number]
+        self.decider.answer(
+            command.subject.id,
+            Answered(command.id, attempt or command.attempt, status == "succeeded", retryable, error, output),
+            self._source(self._take_offset()),
+            self.flow_table.snapshot(),
+            self.moment,
+        )
 
     def archive(self, flow_id: str) -> None:
         """Archive a flow: nothing enters any more, and what runs is ended."""

@@ -1,0 +1,49 @@
+"""Which commands of a subject are awaited, or were: so that an answer finds its execution, and a late one is told.
+
+The table `entries` has one such row for each subject id, since that is what an answer is keyed by. What is over is kept
+for a while, so that a repeated answer is known from one that nobody ever waited for.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from engine.run import Run
+from engine.types import CommandId, ExecutionId, Json, NodeId
+
+KEPT_MS: Final = 7 * 86_400_000
+"""So long after its wait could be over at the latest a command is remembered."""
+KEPT: Final = 64
+"""At most so many commands of a subject whose wait is over."""
+
+Row = dict[str, Json]
+
+
+def awaited_key(subject_id: str) -> str:
+    """Return the key of a subject's row. No `row_key` begins like this."""
+    return f"\x1fawaited\x1f{subject_id}"
+
+
+def begin(row: Row, command: CommandId, run: Run, node_id: NodeId, until_ms: int) -> None:
+    """Note that a command is awaited until then."""
+    event = run.event
+    row[command] = {
+        "execution": run.id, "node": node_id, "flow": run.flow_id, "user": run.user_id, "workspace": run.workspace_id,
+        "subject": list(run.subject), "event": [event.id, event.type, event.source], "until": until_ms, "over": False,
+    }  # fmt: skip
+
+
+def end(row: Row, command: CommandId, now_ms: int) -> None:
+    """Note that a command is not awaited any more, and forget what has been over for long."""
+    if (known := row.pop(command, None)) is not None:
+        row[command] = {**known, "until": now_ms, "over": True}
+    over = [one for one, known in row.items() if known["over"]]
+    forgotten = set(over[:-KEPT]) | {one for one, known in row.items() if known["until"] + KEPT_MS < now_ms}
+    for one in forgotten:
+        del row[one]
+
+
+def execution_of(row: Row, command: CommandId) -> ExecutionId | None:
+    """Return the execution that waits for a command, or did; None where nobody ever did."""
+    known = row.get(command)
+    return None if known is None else known["execution"]
