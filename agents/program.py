@@ -14,12 +14,14 @@ from typing import Final, Protocol
 from agents.inputs import Record
 from agents.records import ShardRecords
 from agents.state import ShardState
+from engine import lifecycle
 from engine.decider import Decider, Entities, Source
-from engine.due import ARCHIVE_RANK, DueIndex, archive_timer
+from engine.due import CHANGE_RANK, DueIndex, change_timer
 from engine.events import Event
+from engine.flow import FlowHead
 from engine.inputs import Answered, Moment
-from engine.matching import Index, IndexedFlow
-from engine.types import CommandId
+from engine.matching import Index
+from engine.types import CommandId, FlowId
 from streams.dead_letters import dead_letter
 from streams.events import Poison, decode
 from streams.feed import read_result
@@ -76,6 +78,7 @@ class FlowProgram:
         self._home: set[str] = set()
         self._index: Index | None = None
         self._looked_at: Index | None = None
+        self._heads: Mapping[FlowId, FlowHead] = {}
 
     # ---- the shell's calls
 
@@ -90,8 +93,8 @@ class FlowProgram:
                 self._due.add(timer)
 
     def next_due_ms(self) -> int | None:
-        """Return when the earliest timer is due; a flow that was archived counts as one."""
-        self._look_for_archives()
+        """Return when the earliest timer is due; a flow that has changed counts as one."""
+        self._look_for_changes()
         return self._due.next_due_ms()
 
     def decide(self, record: Record, now_ms: int) -> None:
@@ -111,8 +114,8 @@ class FlowProgram:
         """Fire the earliest timer, at its own time."""
         moment = self._moment(now_ms)
         timer = self._due.pop()
-        if timer.rank == ARCHIVE_RANK:
-            self._decider.archive(timer.execution, self._snapshot(), moment)
+        if timer.rank == CHANGE_RANK:
+            self._decider.change(timer.execution, self._snapshot(), moment)
         else:
             self.counts["timers"] += 1
             self._decider.timer(timer.execution, timer.node_id, timer.visit, self._snapshot(), moment)
@@ -214,21 +217,22 @@ class FlowProgram:
             self._index = self._flows.snapshot()
         return self._index
 
-    def _look_for_archives(self) -> None:
-        """Give every execution of a newly archived flow a timer at the moment of the archiving."""
+    def _look_for_changes(self) -> None:
+        """Give the executions of flows that have changed a timer at the moment of the change.
+
+        Between units only: what a unit has moved is in the tables then.
+        """
         index = self._flows.snapshot()
-        if index is self._looked_at:
+        if self._index is not None or index is self._looked_at:
             return
         self._looked_at = index
-        known = self._records.archives
-        archives = {flow_id: at_ms for flow_id, flow in index.flows.items() if (at_ms := _archived(flow))}
-        news = {flow_id: at_ms for flow_id, at_ms in archives.items() if known.get(flow_id) != at_ms}
-        self._records.archives = archives
+        heads = {flow_id: flow.head for flow_id, flow in index.flows.items()}
+        news = {flow_id: head for flow_id, head in heads.items() if self._heads.get(flow_id) != head}
+        self._heads = heads
         for execution, waiting in self._state.waiting() if news else ():
-            at_ms = news.get(waiting.flow_id)
-            if at_ms is not None and waiting.started_at_ms <= at_ms:
-                self._due.add(archive_timer(execution, at_ms))
-
-
-def _archived(flow: IndexedFlow) -> int | None:
-    return next((change.at_ms for change in reversed(flow.head.statuses) if change.status == "archived"), None)
+            head = news.get(waiting.flow_id)
+            if head is not None:
+                for at_ms in lifecycle.changes(
+                    head, waiting.version, waiting.started_at_ms, is_stopped=waiting.is_stopped
+                ):
+                    self._due.add(change_timer(execution, at_ms))

@@ -9,12 +9,12 @@ from typing import Final
 
 import orjson
 
-from engine.due import DueIndex, Timer, archive_timer
+from engine.due import DueIndex, Timer
 from engine.events import Event
 from engine.inputs import Command
 from engine.run import Run
 from engine.systems import BY_COMMAND_TYPE
-from engine.types import FlowId, Json, Subject
+from engine.types import Json, Subject
 from engine.wire import rfc3339
 from streams.commands import encode_command
 from streams.feed import fit_record
@@ -43,8 +43,6 @@ class ShardRecords:
         self._broadcasts: dict[str, dict[str, Json]] = {}
         self.now_ms = 0
         """The moment of the input being decided."""
-        self.archives: dict[FlowId, int] = {}
-        """When each archived flow was archived, in log time."""
 
     def take(self) -> list[Output]:
         """Return the outputs since the last take, each entity's facts once."""
@@ -99,9 +97,6 @@ class ShardRecords:
         """Tell every shard the facts of a campaign, release or user."""
         self._broadcasts[key] = row
 
-    def timer(self, run: Run, timer: Timer) -> None:
-        """Remember when a wait is over, or its flow was archived: a shard that lags starts executions before that."""
+    def timer(self, run: Run, timer: Timer) -> None:  # noqa: ARG002 -- a sink's signature
+        """Remember when an execution is to be looked at."""
         self._due.add(timer)
-        archived_ms = self.archives.get(run.flow_id)
-        if archived_ms is not None and run.started_at_ms <= archived_ms:
-            self._due.add(archive_timer(run.id, archived_ms))

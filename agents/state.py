@@ -24,7 +24,9 @@ class Waiting(NamedTuple):
     """What the header of an execution's row says."""
 
     flow_id: FlowId
+    version: int
     started_at_ms: int
+    is_stopped: bool
     timers: tuple[Timer, ...]
 
 
@@ -91,7 +93,8 @@ def encode_row(table: str, row: dict[str, Any]) -> bytes:
     if row["ended"]:
         kept = forget_timer(row["id"], row["ended"][2])
         timers = [[kept.due_ms, kept.rank, kept.visit, kept.node_id]]
-    return orjson.dumps([row["flow"], row["started"], timers]) + _HEADER_END + body
+    header = [row["flow"], row["version"], row["started"], bool(row["stopped"]), timers]
+    return orjson.dumps(header) + _HEADER_END + body
 
 
 def decode_row(table: str, value: bytes) -> dict[str, Any]:
@@ -102,9 +105,11 @@ def decode_row(table: str, value: bytes) -> dict[str, Any]:
 
 
 def _read_header(execution: ExecutionId, value: bytes) -> Waiting:
-    flow_id, started_at_ms, timers = orjson.loads(value[: value.index(_HEADER_END)])
+    flow_id, version, started_at_ms, is_stopped, timers = orjson.loads(value[: value.index(_HEADER_END)])
     return Waiting(
         flow_id,
+        version,
         started_at_ms,
+        is_stopped,
         tuple(Timer(until, execution, rank, visit, node_id) for until, rank, visit, node_id in timers),
     )

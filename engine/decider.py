@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
-from engine import awaited, facts, feed, retrying
+from engine import awaited, facts, feed, lifecycle, retrying
 from engine.admission import admit
-from engine.due import Timer
+from engine.due import Timer, change_timer
 from engine.entered import Entry, new_entry, note_running
 from engine.events import MAX_DEPTH, Event
+from engine.flow import FlowHead
 from engine.inputs import (
     Answered,
     Ended,
@@ -226,21 +227,23 @@ class Decider:
             record = feed.late_record(known, answer, source.wire(), moment.now_ms)
             self._sink.record(Subject(*known["subject"]), record)
 
-    def archive(self, execution: ExecutionId, index: Index, moment: Moment) -> None:
-        """End an execution whose flow was archived."""
+    def change(self, execution: ExecutionId, index: Index, moment: Moment) -> None:
+        """Do with an execution what a change of its flow asks for: end it, or let it go on after a pause."""
         row = self._tables.get(EXECUTIONS, execution)
-        if row is None:
+        run = Run.from_row(row) if row is not None else None
+        flow = index.flows.get(run.flow_id) if run else None
+        if run is None or flow is None or run.end_reason is not None:
             return
-        run = Run.from_row(row)
-        if run.end_reason is None:
-            self._move(run, Ended(EndReason.ARCHIVED), None, index, moment)
+        ends = lifecycle.end_of(flow.head, run.version, run.started_at_ms, moment.now_ms)
+        if ends or (run.stopped and not run.is_paused and not lifecycle.is_paused(flow.head, moment.now_ms)):
+            self._move(run, Resumed(of_flow=True), None, index, moment)
 
     def control(
         self, verb: Verb, execution: ExecutionId, event: Event, source: Source, index: Index, moment: Moment
     ) -> None:
         """Decide what a person wants of one execution.
 
-        One that has ended can only be retried, where it failed and its flow is not archived; what comes too late is
+        One that has ended can only be retried, where it failed and its flow still runs it; what comes too late is
         recorded as suppressed.
 
         Args:
@@ -254,10 +257,10 @@ class Decider:
         row = self._tables.get(EXECUTIONS, execution)
         run = Run.from_row(row) if row is not None else None
         if run is None or (run.end_reason is not None) != (verb == "retry"):
-            reason = "not_failed" if verb == "retry" else "not_running"
-            self._suppress(event, source, reason, moment, execution=execution)
-        elif verb == "retry" and (flow := index.flows.get(run.flow_id)) and flow.archived_at(moment.now_ms):
-            self._suppress(event, source, "archived", moment, execution=execution)
+            too_late = "not_failed" if verb == "retry" else "not_running"
+            self._suppress(event, source, too_late, moment, execution=execution)
+        elif verb == "retry" and (ends := self._end_of(run, index, moment)):
+            self._suppress(event, source, ends, moment, execution=execution)
         else:
             self._move(run, _INPUT_OF[verb], source, index, moment)
 
@@ -321,7 +324,7 @@ class Decider:
             self._suppress(event, source, refused, moment, plan.flow_id)
             return
         self._tables.put(ENTRIES, key, entries)
-        self._apply(plan, step(plan, None, started, own, moment), source, moment)
+        self._apply(plan, step(plan, None, started, own, moment), source, index.flows[plan.flow_id].head, moment)
 
     def _hearers(self, key: str, event: Event, index: Index) -> list[Run]:
         """Return the running executions of a subject that an event may move, the oldest first."""
@@ -336,15 +339,25 @@ class Decider:
 
     def _move(self, run: Run, given: Input, source: Source | None, index: Index, moment: Moment) -> bool:
         """Move a running execution by an input; say whether that changed anything."""
-        plan = self._plan(run, index)
-        if plan is None:
+        flow = index.flows.get(run.flow_id)
+        plan = flow.plans.get(run.version) if flow else None
+        if flow is None or plan is None:
             self._lost_version(run, moment)
             return True
-        is_paused = index.flows[run.flow_id].head.status_at(moment.now_ms) == "paused"
-        done = step(plan, run, given, self._facts(run), moment, flow_is_paused=is_paused)
+        moved = plan
+        if reason := self._end_of(run, index, moment):
+            given = Ended(reason)
+        else:
+            moved = flow.plans.get(lifecycle.version_for(flow.head, run.version, moment.now_ms), plan)
+        is_paused = lifecycle.is_paused(flow.head, moment.now_ms)
+        done = step(moved, run, given, self._facts(run), moment, was=plan, flow_is_paused=is_paused)
         if done.is_news:
-            self._apply(plan, done, source, moment)
+            self._apply(moved, done, source, flow.head, moment)
         return done.is_news
+
+    def _end_of(self, run: Run, index: Index, moment: Moment) -> EndReason | None:
+        flow = index.flows.get(run.flow_id)
+        return lifecycle.end_of(flow.head, run.version, run.started_at_ms, moment.now_ms) if flow else None
 
     def _facts(self, run: Run) -> facts.SubjectFacts:
         row = self._tables.get(SUBJECTS, row_key(run.scope, run.subject)) or {}
@@ -353,13 +366,9 @@ class Decider:
     def _of(self, scope: Scope) -> Any:
         return lambda entity: self._entities.get(row_key(scope, entity))
 
-    def _plan(self, run: Run, index: Index) -> Plan | None:
-        flow = index.flows.get(run.flow_id)
-        return flow.plans.get(run.version) if flow else None
-
     # ---- what was decided
 
-    def _apply(self, plan: Plan, done: Step, source: Source | None, moment: Moment) -> None:
+    def _apply(self, plan: Plan, done: Step, source: Source | None, head: FlowHead, moment: Moment) -> None:
         run = done.run
         for command in done.commands:
             self._sink.command(run, command)
@@ -378,6 +387,10 @@ class Decider:
             wait = run.waits.get((moved["nodeId"], moved["visit"]))
             if wait is not None:
                 self._sink.timer(run, Timer(wait.until_ms, run.id, wait.rank, moved["visit"], moved["nodeId"]))
+        # A shard that lags behind a change of the flow meets it when its clock gets there.
+        for at_ms in lifecycle.changes(head, run.version, run.started_at_ms, is_stopped=bool(run.stopped)):
+            if at_ms >= moment.now_ms:
+                self._sink.timer(run, change_timer(run.id, at_ms))
 
     def _lost_version(self, run: Run, moment: Moment) -> None:
         """End an execution whose version is gone from `mal.flows`: it must not wait in silence for ever."""

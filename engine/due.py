@@ -14,8 +14,8 @@ from engine.types import ExecutionId, NodeId
 
 _HOUR_MS: Final = 3_600_000
 
-ARCHIVE_RANK: Final = -1
-"""The rank of the timer that ends an execution because its flow was archived: before any wait of the same time."""
+CHANGE_RANK: Final = -1
+"""The rank of the timer at which an execution's flow changes: before any wait of the same time."""
 RETRY_RANK: Final = -2
 """The rank of the timer until which an execution that failed can be retried."""
 
@@ -30,9 +30,9 @@ class Timer(NamedTuple):
     node_id: NodeId
 
 
-def archive_timer(execution: ExecutionId, archived_ms: int) -> Timer:
-    """Return the timer that ends an execution when its flow is archived."""
-    return Timer(archived_ms, execution, ARCHIVE_RANK, 0, NodeId(""))
+def change_timer(execution: ExecutionId, at_ms: int) -> Timer:
+    """Return the timer at which an execution is looked at because its flow changes."""
+    return Timer(at_ms, execution, CHANGE_RANK, 0, NodeId(""))
 
 
 class DueIndex:

@@ -10,7 +10,7 @@ from engine.ids import execution_id
 from engine.inputs import Answered, Step
 from engine.plan import Plan
 from engine.run import Run
-from engine.types import FlowId, Json, StepStatus
+from engine.types import FlowId, Json
 from engine.wire import rfc3339
 
 
@@ -33,8 +33,9 @@ def execution_record(plan: Plan, done: Step, source: Mapping[str, Json] | None) 
         for (node_id, visit), wait in run.waits.items()
     ]
     record["progress"] = {
-        "completedSteps": len({step.node_id for step in run.path.values() if step.status != StepStatus.RUNNING}),
-        "totalSteps": len(plan.nodes),
+        # Steps of nodes that a version it moved to no longer has stay in its path, but not in its progress.
+        "completedSteps": len({node_id for node_id, _ in run.path} & plan.names),
+        "totalSteps": plan.reachable,
         "currentStatus": run.status,
     }
     if ended:

@@ -93,10 +93,11 @@ class VersionHead(Wire):
 
 
 class StatusChange(Wire):
-    """A change of a flow's status, in force from a moment of log time."""
+    """A change of a flow's status, in force from a moment of log time; `drain` lets what runs end by itself."""
 
     status: FlowStatus
     at_ms: int
+    drain: bool = False
 
 
 class FlowHead(Wire):

@@ -61,7 +61,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The execution is to end at once, from outside: it was cancelled, or its flow was archived."""
+    """The execution is to end at once, from outside: it was cancelled, or its flow was archived or changed."""
 
     reason: EndReason
 
@@ -73,7 +73,9 @@ class Paused:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """A pause is over: what it held runs."""
+    """A pause is over: what it held runs. One of the flow (`of_flow`) leaves that of the execution as it is."""
+
+    of_flow: bool = False
 
 
 @dataclass(frozen=True, slots=True)

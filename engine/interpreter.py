@@ -14,7 +14,7 @@ from typing import Any, assert_never, cast
 
 from pydantic import BaseModel, ValidationError
 
-from engine import ids, limits, pausing, retrying, waiting
+from engine import ids, limits, migrating, pausing, retrying, waiting
 from engine.awaiting import ANSWER, RETRY, AwaitedStep
 from engine.config_templates import ConfigTemplate
 from engine.context import Context, Facts
@@ -65,7 +65,14 @@ from engine.wire import rfc3339
 
 
 def step(
-    plan: Plan, run: Run | None, given: Input, facts: Facts, moment: Moment, *, flow_is_paused: bool = False
+    plan: Plan,
+    run: Run | None,
+    given: Input,
+    facts: Facts,
+    moment: Moment,
+    *,
+    was: Plan | None = None,
+    flow_is_paused: bool = False,
 ) -> Step:
     """Move an execution by one input.
 
@@ -75,6 +82,7 @@ def step(
         given: what happened.
         facts: what the systems said last, with this input already in them.
         moment: the log time and the wall time of the decision.
+        was: the version it was on, where it moves to another with this input.
         flow_is_paused: nothing runs then; what comes due or arrives is held before the next node.
     """
     if isinstance(given, Started):
@@ -82,6 +90,8 @@ def step(
     if run is None:
         raise AssertionError("only a start has no execution yet")
     wave = _Wave(plan, run, facts, moment, flow_is_paused=flow_is_paused)
+    if was is not None and was.version != plan.version and not wave.move(was):
+        return wave.stop(EndReason.NODE_REMOVED)
     match given:
         case TimerDue():
             done = wave.wake((given.node_id, given.visit))
@@ -94,7 +104,7 @@ def step(
         case Paused():
             done = wave.pause()
         case Resumed():
-            done = wave.resume()
+            done = wave.resume(of_flow=given.of_flow)
         case Retried():
             done = wave.retry()
         case _:
@@ -129,6 +139,10 @@ class _Wave:
         self.facts = facts
         self.moment = moment
         self.flow_is_paused = flow_is_paused
+        self.known = plan.by_id
+        """Every node the execution can have met: also those of the version it comes from, where it moves."""
+        self.frozen: dict[Key, Json] = {}
+        """Configs of waits that were opened on another version."""
         self.now = rfc3339(moment.now_ms)
         self.ready: list[tuple[int, int]] = []
         self.moved: dict[Key, dict[str, Json]] = {}
@@ -188,9 +202,9 @@ class _Wave:
         self.run.is_paused = True
         return self._go_on()
 
-    def resume(self) -> Step:
+    def resume(self, *, of_flow: bool) -> Step:
         """Run what a pause held, unless another one still holds it."""
-        self.run.is_paused = False
+        self.run.is_paused = self.run.is_paused and of_flow
         return self._go_on()
 
     def retry(self) -> Step:
@@ -210,6 +224,22 @@ class _Wave:
     def is_held(self) -> bool:
         """Whether a pause holds the execution before its next node."""
         return self.run.is_paused or self.flow_is_paused
+
+    def move(self, was: Plan) -> bool:
+        """Go on by this version instead of another; say whether everything the execution stands at is still there."""
+        run = self.run
+        run.version = self.plan.version
+        self.known = {**was.by_id, **self.plan.by_id}
+        if migrating.lost_nodes(run, was, self.plan):
+            return False
+        run.arrivals = migrating.arrivals(run, was, self.plan)
+        for (node_id, _), wait in run.waits.items():
+            wait.rank = self.plan.by_id[node_id].rank
+            wait.knows = {"config": wait.step["input"], **wait.knows}
+        for key in [key for key in run.held if not self.plan.by_id[key[0]].join_all]:
+            run.held.remove(key)
+            heapq.heappush(self.ready, (self.plan.by_id[key[0]].rank, key[1]))
+        return True
 
     # ---- waves
 
@@ -244,6 +274,8 @@ class _Wave:
     def _wake(self, key: Key) -> None:
         wait = self.run.waits.pop(key)
         node = self.plan.by_id[key[0]]
+        if "config" in wait.knows:
+            self.frozen[key] = wait.knows["config"]
         if wait.reason == EVENT:
             self._finish(node, key[1], wait.step, TIMEOUT, {})
         elif wait.reason in {ANSWER, RETRY}:
@@ -441,7 +473,9 @@ class _Wave:
     def _context(self, node: PlanNode, visit: int) -> Context:
         run = self.run
         arrivals = run.arrivals.get((node.id, visit))
-        previous = self.plan.nodes[self.plan.edge_sources[min(arrivals)]].id if arrivals else None
+        sources = self.plan.edge_sources
+        taken = min((order for order in arrivals or () if order in sources), default=None)
+        previous = None if taken is None else self.plan.nodes[sources[taken]].id
         return Context(
             node_id=node.id,
             event=run.event,
@@ -458,6 +492,9 @@ class _Wave:
 
     def _config(self, node: PlanNode, context: Context, record: dict[str, Json]) -> BaseModel | Failed:
         """Return the config of a step, and write it into the trail as it was rendered."""
+        frozen = self.frozen.get((node.id, record["visit"]))
+        if frozen is not None:
+            return cast(BaseModel, node.type.config.model_validate(frozen, context=RENDERED))
         if node.config is not None:
             record["input"] = node.wire
             return node.config
@@ -535,7 +572,7 @@ class _Wave:
         self._end(EndReason.LIMIT)
 
     def _end(self, reason: EndReason) -> None:
-        run, by_id = self.run, self.plan.by_id
+        run, by_id = self.run, self.known
         for (node_id, visit), wait in run.waits.items():
             self._skip(by_id[node_id], visit, reason, wait.step)
         for rank, visit in sorted(self.ready):
@@ -544,7 +581,7 @@ class _Wave:
             self._skip(by_id[node_id], visit, reason)
         run.waits, run.held, run.stopped, self.ready = {}, [], [], []
         ran = {node_id for node_id, _ in run.path}
-        for node in self.plan.nodes:
+        for node in self.plan.nodes[: self.plan.reachable]:
             if node.id not in ran:
                 self._skip(node, 1, "unreached")
         run.end_reason = reason

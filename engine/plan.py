@@ -18,7 +18,7 @@ from engine.holdout import Holdout
 from engine.nodes.base import ERROR, ConditionType, NodeType, TriggerType
 from engine.nodes.registry import node_types
 from engine.options import Options, read_options
-from engine.ranks import rank_nodes
+from engine.ranks import rank_nodes, rank_rest
 from engine.setting_models import read_setting
 from engine.types import FlowId, Json, NodeId, Scope, scope_of
 
@@ -68,7 +68,11 @@ class PlanNode:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A version ready to run. `nodes[r]` is the node of rank r; the trigger has rank 0."""
+    """A version ready to run. `nodes[r]` is the node of rank r; the trigger has rank 0.
+
+    The first `reachable` nodes are those that the trigger reaches. Only an execution that comes from another version
+    can stand at one of the others.
+    """
 
     flow_id: FlowId
     version: int
@@ -76,6 +80,7 @@ class Plan:
     user_id: str | None
     workspace_id: str | None
     nodes: tuple[PlanNode, ...]
+    reachable: int
     by_id: Mapping[str, PlanNode]
     refs: Mapping[str, NodeId]
     """Node ids by ref, for `steps.<ref>`."""
@@ -94,6 +99,11 @@ class Plan:
     def scope(self) -> Scope | None:
         """Whose events reach this flow."""
         return scope_of(self.user_id, self.workspace_id)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The ids of the nodes that the trigger reaches."""
+        return frozenset(node.id for node in self.nodes[: self.reachable])
 
     @property
     def trigger(self) -> PlanNode:
@@ -120,12 +130,14 @@ def compile_plan(version: FlowVersion) -> Plan:
         holdout = read_setting(Holdout, version.settings, "holdout")
     except ValueError as error:
         raise PlanError(f"flow {version.flow_id} version {version.version}: {error}") from error
-    order, back = rank_nodes(triggers[0].id, [(edge.source_node_id, edge.target_node_id) for edge in edges])
+    ends = [(edge.source_node_id, edge.target_node_id) for edge in edges]
+    order, back = rank_nodes(triggers[0].id, ends)
+    rest, back_of_rest = rank_rest([node.id for node in version.nodes], order, ends)
+    reached = len(order)
+    order, back = [*order, *rest], back | back_of_rest
     rank_of = {node_id: rank for rank, node_id in enumerate(order)}
-    reachable = [(index, edge) for index, edge in enumerate(edges) if edge.source_node_id in rank_of]
-    nodes = tuple(
-        _plan_node(by_id[NodeId(node_id)], rank, reachable, rank_of, back) for rank, node_id in enumerate(order)
-    )
+    ways = list(enumerate(edges))
+    nodes = tuple(_plan_node(by_id[NodeId(node_id)], rank, ways, rank_of, back) for rank, node_id in enumerate(order))
     return Plan(
         flow_id=version.flow_id,
         version=version.version,
@@ -133,11 +145,12 @@ def compile_plan(version: FlowVersion) -> Plan:
         user_id=version.user_id,
         workspace_id=version.workspace_id,
         nodes=nodes,
+        reachable=reached,
         by_id={node.id: node for node in nodes},
         refs={node.ref: node.id for node in nodes if node.ref},
         entry=entry,
         holdout=holdout,
-        edge_sources={index: rank_of[edge.source_node_id] for index, edge in reachable},
+        edge_sources={index: rank_of[edge.source_node_id] for index, edge in ways},
         reach=_reach(nodes) if any(node.join_all for node in nodes) else (),
         hears=frozenset(
             heard

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 
 def rank_nodes(trigger: str, edges: Sequence[tuple[str, str]]) -> tuple[list[str], frozenset[int]]:
@@ -43,6 +43,16 @@ def rank_nodes(trigger: str, edges: Sequence[tuple[str, str]]) -> tuple[list[str
                 if waiting[target] == 0:
                     heapq.heappush(ready, (lowest[target], target))
     return order, frozenset(back)
+
+
+def rank_rest(
+    nodes: Sequence[str], ranked: Collection[str], edges: Sequence[tuple[str, str]]
+) -> tuple[list[str], frozenset[int]]:
+    """Order the nodes that the trigger does not reach, as if it led to each of them; and find the back edges there."""
+    rest = [node for node in nodes if node not in ranked]
+    inner = [(index, edge) for index, edge in enumerate(edges) if edge[0] in rest and edge[1] in rest]
+    order, back = rank_nodes("", [*(("", node) for node in rest), *(edge for _, edge in inner)])
+    return order[1:], frozenset(inner[index - len(rest)][0] for index in back)
 
 
 def _walk(trigger: str, edges: Sequence[tuple[str, str]], leaving: dict[str, list[int]]) -> tuple[set[str], set[int]]:

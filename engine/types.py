@@ -61,6 +61,8 @@ class EndReason(StrEnum):
     LIMIT = "limit"
     CANCELLED = "cancelled"
     ARCHIVED = "archived"
+    VERSION_EXIT = "version_exit"
+    NODE_REMOVED = "node_removed"
 
 
 class StepStatus(StrEnum):

@@ -51,8 +51,8 @@ async def apply_flows(
         now_ms: the clock publishes go by.
 
     Raises:
-        InvalidInputError: a file means no flow clearly, or moves one to another scope; nothing is stored.
-        NotSupportedYetError: a policy that is not built yet.
+        InvalidInputError: a file means no flow clearly, or moves one to another scope, or the policy is none; nothing
+            is stored.
         InvalidFlowError: see `publishing.publish`.
     """
     publishing.check_policy(policy)

@@ -64,6 +64,12 @@ async def find(pool: Pool, execution_id: str) -> dict[str, Any] | None:
     return None if row is None else _head(row)
 
 
+async def running_by_version(pool: Pool, flow_id: str) -> dict[int, int]:
+    """Return how many executions of a flow run on each version, as far as the audit has written."""
+    rows = await pool.fetch(statement("versions.running"), flow_id)
+    return {row["version"]: row["running"] for row in rows}
+
+
 async def node_names(pool: Pool, flow_id: str, version: int) -> dict[str, str]:
     """Return how the author of a version calls its nodes, by node id; nodes without a ref are left out."""
     definition = from_json(await pool.fetchval(statement("versions.definition"), flow_id, version))

@@ -5,6 +5,8 @@ Each function works within the caller's transaction and leaves in the outbox wha
 
 from __future__ import annotations
 
+from typing import get_args
+
 import asyncpg
 
 from engine.flow import (
@@ -13,6 +15,7 @@ from engine.flow import (
     FlowStatus,
     FlowVersion,
     Node,
+    Policy,
     StatusChange,
     VersionHead,
 )
@@ -21,7 +24,7 @@ from engine.json_values import json_equal
 from engine.problems import problem
 from engine.types import FlowId, NodeId
 from store import changes, outbox
-from store.errors import InvalidFlowError, InvalidInputError, NotFoundError, NotSupportedYetError
+from store.errors import InvalidFlowError, InvalidInputError, NotFoundError
 from store.pool import Connection, fetch_one
 from store.shapes import edge_of, flow_of, from_json, node_of, statuses_of, to_json
 from store.statements import statement
@@ -52,7 +55,7 @@ async def publish(
     Args:
         connection: in a transaction.
         flow_id: which flow.
-        policy: what happens to running executions; only `pin` so far.
+        policy: what happens to running executions: `pin`, `migrate` or `exit`.
         actor: who does it, for the record.
         now_ms: from when it is in force, in milliseconds since the epoch.
 
@@ -61,7 +64,7 @@ async def publish(
 
     Raises:
         NotFoundError: there is no such flow.
-        NotSupportedYetError: another policy.
+        InvalidInputError: the policy is none.
         InvalidFlowError: the flow is not valid; it carries every problem.
     """
     check_policy(policy)
@@ -139,15 +142,13 @@ async def read_drawing(connection: Connection, flow_id: str) -> tuple[tuple[Node
 
 
 def check_policy(policy: str) -> None:
-    """Refuse a policy that is none, or not built yet.
+    """Refuse a policy that is none.
 
     Raises:
-        InvalidInputError, NotSupportedYetError: see there.
+        InvalidInputError: see there.
     """
-    if policy in {"migrate", "exit"}:
-        raise NotSupportedYetError(f"policy {policy!r} is not supported yet; use pin")
-    if policy != "pin":
-        raise InvalidInputError(f"policy is {policy!r}; use pin")
+    if policy not in get_args(Policy):
+        raise InvalidInputError(f"policy is {policy!r}; use {', '.join(get_args(Policy))}")
 
 
 async def _frozen(connection: Connection, row: asyncpg.Record) -> FlowVersion:

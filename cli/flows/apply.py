@@ -12,7 +12,7 @@ from cli.definitions import published_changes
 from cli.errors import Refused
 from cli.flow_files import check
 from cli.flows.outcome import ACTOR, COLUMNS
-from cli.flows.policy import Policy, PolicyOption, refuse_later
+from cli.flows.policy import Policy, PolicyOption
 from cli.flows.report import lines, refusal
 from cli.output import AsJson, note, print_rows
 from cli.postgres import postgres
@@ -32,7 +32,6 @@ def command(
     The same file twice changes nothing. Where one file has an error, none is stored, and every problem is printed.
     With --publish the answer comes when Kafka has the versions; workers run them within a second.
     """
-    refuse_later(policy)
     checked = [check(file) for file in files]
     if any(one.flow_file is None for one in checked):
         raise Refused(f"nothing was stored\n{refusal(one.report for one in checked)}")

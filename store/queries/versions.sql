@@ -23,10 +23,22 @@ where retired_at is null and superseded_at_ms < $1
 order by superseded_at_ms, flow_id, version;
 
 -- name: is_running
+-- What still runs on older versions moves to one that was published to have them migrate.
 select exists (
     select from automation_executions
-    where flow_id = $1 and flow_version = $2 and status in ('running', 'paused')
+    where flow_id = $1 and status in ('running', 'paused') and (
+        flow_version = $2
+        or flow_version < $2 and (
+            select policy from automation_flow_versions where flow_id = $1 and version = $2
+        ) = 'migrate'
+    )
 );
+
+-- name: running
+-- How many executions run on each version, as far as the audit has written.
+select flow_version as version, count(*) as running from automation_executions
+where flow_id = $1 and status in ('running', 'paused')
+group by flow_version order by flow_version;
 
 -- name: retire
 update automation_flow_versions set retired_at = now()

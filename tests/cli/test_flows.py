@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ from typer.testing import CliRunner
 from cli.discovery import KAFKA_VARIABLE, POSTGRES_VARIABLE
 from cli.flow_yaml import read_yaml
 from cli.main import app
+from store.audit.writing import AuditWriter
+from store.pool import create_pool
 from streams.topics import FLOWS
 from tests.cli.conftest import Mal, records, rows
+from tests.store.records import batch, execution, log
 
 pytestmark = pytest.mark.services
 
@@ -108,6 +112,25 @@ def test_a_flow_is_shown_with_its_nodes_and_edges(mal: Mal) -> None:
     for_people = mal("flows", "show", NAME).stdout
     assert for_people.startswith(NAME)
     assert "still_silent" in for_people
+
+
+def test_who_runs_is_said_before_a_publish(mal: Mal, database: str) -> None:
+    (flow,) = rows(mal("flows", "apply", FOLLOW_UP, "--publish", "--json"))
+    running = [execution(name, flowId=flow["id"], status="running") for name in ("x-1", "x-2")]
+    asyncio.run(_write(database, running))
+    for policy, meaning in (("migrate", "each goes on by the new version"), ("exit", "each ends now"), ("pin", "own")):
+        published = mal("flows", "publish", NAME, "--policy", policy, "--json")
+        assert published.exit_code == 0
+        assert f"2 executions of {NAME!r} run (2 on version 1): " in published.stderr
+        assert meaning in published.stderr
+
+
+async def _write(dsn: str, told: list[dict[str, Any]]) -> None:
+    pool = await create_pool(dsn)
+    try:
+        await AuditWriter(pool).write_feed(batch(log(told)))
+    finally:
+        await pool.close()
 
 
 def test_an_archived_flow_is_out_of_force_until_it_is_published_again(mal: Mal, topics: str) -> None:

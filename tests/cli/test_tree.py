@@ -72,14 +72,6 @@ def test_wrong_usage_exits_2_and_says_so_on_stderr(args: list[str]) -> None:
     assert "Error: " in answer.stderr
 
 
-@pytest.mark.parametrize("policy", ["migrate", "exit"])
-@pytest.mark.parametrize("args", [["flows", "publish", "f"], ["flows", "apply", "f.yaml", "--publish"]])
-def test_policies_of_later_are_refused_by_name(args: list[str], policy: str) -> None:
-    answer = CliRunner().invoke(app, [*args, "--policy", policy], prog_name="mal")
-    assert answer.exit_code == 1
-    assert f"--policy {policy}: not supported yet" in answer.stderr
-
-
 def test_a_name_that_is_nearly_right_is_answered_with_the_right_one() -> None:
     answer = CliRunner().invoke(app, ["flow"], prog_name="mal")
     assert "Did you mean 'flows'?" in answer.stderr

@@ -287,7 +287,7 @@ def test_a_retry_keeps_an_execution_until_it_has_failed_for_30_days() -> None:
 
 def test_the_archive_of_a_flow_leaves_what_has_failed_as_it_is() -> None:
     driver = failing()
-    driver.archive("flow-1")
+    driver.set_status("flow-1", "archived")
     assert (newest(driver)["endReason"], newest(driver)["seq"]) == ("completed", 1)
     driver.control("retry")
     assert [one["reason"] for one in driver.decisions] == ["archived"]

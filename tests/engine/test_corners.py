@@ -10,7 +10,7 @@ import pytest
 from engine import graph
 from engine.context import MISSING, ROOTS, Context, Roots
 from engine.decider import Source
-from engine.due import ARCHIVE_RANK, archive_timer
+from engine.due import CHANGE_RANK, change_timer
 from engine.errors_of import rendered_config_error
 from engine.events import Event, read_event
 from engine.facts import SubjectFacts
@@ -106,7 +106,7 @@ def test_outputs_read_by_id_and_by_ref() -> None:
 
 
 def test_an_archive_comes_before_any_wait_of_its_time() -> None:
-    assert archive_timer(ExecutionId("x"), 5)[:3] == (5, "x", ARCHIVE_RANK)
+    assert change_timer(ExecutionId("x"), 5)[:3] == (5, "x", CHANGE_RANK)
 
 
 def test_a_head_tells_what_is_in_force_when() -> None:
@@ -124,7 +124,7 @@ def test_a_head_tells_what_is_in_force_when() -> None:
 
 def test_an_archived_flow_says_so() -> None:
     driver = FlowDriver(FLOW)
-    driver.archive("flow-1")
+    driver.set_status("flow-1", "archived")
     indexed = driver.flow_table.snapshot().flows[FlowId("flow-1")]
     assert indexed.archived_at(driver.now_ms)
     assert not indexed.archived_at(0)

@@ -197,7 +197,7 @@ def test_max_running_counts_what_runs() -> None:
 def test_an_archived_or_ended_execution_runs_no_more() -> None:
     driver = FlowDriver(flow({"rule": "after_exit"}))
     driver.send(opened())
-    driver.archive("flow-1")
+    driver.set_status("flow-1", "archived")
     driver.publish(flow({"rule": "after_exit"}, number=2))
     driver.send(opened())
     assert (len(driver.executions), reasons(driver)) == (2, {})

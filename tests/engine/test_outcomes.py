@@ -178,12 +178,12 @@ def test_a_late_wait_counts_from_the_wall_clock() -> None:
 def test_an_archived_flow_ends_what_runs_and_takes_nothing_new() -> None:
     nodes = {"t": OPEN, "a": TAG, "w": ("delay", {"delaySeconds": 60}), "b": TAG}
     driver = run(nodes, "t>a a>w w>b")
-    driver.archive("flow-1")
+    driver.set_status("flow-1", "archived")
     assert status(driver) == ("succeeded", "archived")
     assert [(step["nodeId"], step["reason"]) for step in driver.feed[-1]["steps"]] == [
         ("w", "archived"), ("b", "unreached"),
     ]  # fmt: skip
-    driver.archive("flow-1")
+    driver.set_status("flow-1", "archived")
     driver.advance(60)
     driver.send({**opened(), "id": "late"})
     assert len(driver.commands) == 1
@@ -198,7 +198,7 @@ def test_an_execution_whose_version_is_gone_says_so() -> None:
         if end == "timer":
             driver.advance(60)
         else:
-            driver.archive("flow-1")
+            driver.set_status("flow-1", "archived")
         assert status(driver) == ("failed", "completed")
         assert driver.executions[0]["error"]["code"] == "version_missing"
         assert driver.tables.rows["executions"] == {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from store.applying import apply_flows
-from store.errors import InvalidInputError, NotSupportedYetError
+from store.errors import InvalidInputError
 from store.flows import FlowStore
 from store.pool import Pool
 from tests.store.drawings import flow_file
@@ -77,9 +77,9 @@ async def test_a_name_that_several_flows_have_is_no_name(pool: Pool) -> None:
         await apply_flows(pool, [flow_file("A")])
 
 
-async def test_a_policy_that_is_not_built_is_refused_before_anything_is_stored(pool: Pool) -> None:
-    with pytest.raises(NotSupportedYetError, match="migrate"):
-        await apply_flows(pool, [flow_file()], publish=True, policy="migrate")
+async def test_what_is_no_policy_is_refused_before_anything_is_stored(pool: Pool) -> None:
+    with pytest.raises(InvalidInputError, match="policy is 'now'; use pin, migrate, exit"):
+        await apply_flows(pool, [flow_file()], publish=True, policy="now")
     assert await FlowStore(pool).list_flows() == []
 
 

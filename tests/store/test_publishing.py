@@ -14,7 +14,8 @@ from engine.flow import FlowHead, FlowVersion
 from engine.types import FlowId
 from store import executions, limits, outbox
 from store.audit.writing import AuditWriter
-from store.errors import InvalidFlowError, InvalidInputError, NotSupportedYetError
+from store.errors import InvalidFlowError, InvalidInputError
+from store.executions import running_by_version
 from store.flows import FlowStore
 from store.pool import Pool
 from store.republish import republish_all
@@ -71,7 +72,7 @@ async def test_a_publish_puts_the_version_and_then_the_head_into_the_outbox(stor
     assert frozen.edges[0].target_node_id == "tag-node", "refs are resolved"
     assert head == {
         "flowId": flow_id, "latest": 1, "versions": [{"version": 1, "policy": "pin", "effectiveFromMs": 1_000}],
-        "statuses": [{"status": "published", "atMs": 1_000}],
+        "statuses": [{"status": "published", "atMs": 1_000, "drain": False}],
     }  # fmt: skip
     assert await executions.node_names(pool, flow_id, 1) == {frozen.nodes[0].id: "opened", "tag-node": "tag"}
     assert await executions.node_names(pool, flow_id, 2) == {}
@@ -149,13 +150,41 @@ async def test_a_flow_too_large_for_a_record_is_refused(store: FlowStore) -> Non
         await store.publish_flow(flow_id)
 
 
-@pytest.mark.parametrize(
-    ("policy", "error"), [("migrate", NotSupportedYetError), ("exit", NotSupportedYetError), ("now", InvalidInputError)]
-)
-async def test_other_policies_are_refused_by_name(store: FlowStore, policy: str, error: type[Exception]) -> None:
+async def test_what_is_no_policy_is_refused(store: FlowStore) -> None:
     flow_id = await drawn(store)
-    with pytest.raises(error, match=repr(policy)):
+    with pytest.raises(InvalidInputError, match="policy is 'now'; use pin, migrate, exit"):
+        await store.publish_flow(flow_id, "now")
+
+
+async def test_the_policy_of_each_version_is_in_the_head(store: FlowStore, pool: Pool) -> None:
+    flow_id = await drawn(store)
+    for policy in ("exit", "migrate", "pin"):
+        await retag(store, flow_id, f"tag of {policy}")
         await store.publish_flow(flow_id, policy)
+    head = dict(await relayed(pool))[f"{flow_id}/head"]
+    assert [one["policy"] for one in head["versions"]] == ["exit", "migrate", "pin"]
+
+
+async def test_who_runs_on_which_version_is_known(store: FlowStore, pool: Pool) -> None:
+    flow_id = await drawn(store)
+    told = [("x-1", 1, "running"), ("x-2", 2, "paused"), ("x-3", 2, "running"), ("x-4", 2, "succeeded")]
+    records = [execution(one, flowId=flow_id, flowVersion=version, status=status) for one, version, status in told]
+    await AuditWriter(pool).write_feed(batch(log(records)))
+    assert await running_by_version(pool, flow_id) == {1: 1, 2: 2}
+
+
+async def test_a_version_stays_while_executions_of_older_ones_will_move_to_it(store: FlowStore, pool: Pool) -> None:
+    flow_id = await drawn(store)
+    for policy in ("pin", "migrate", "pin"):
+        await retag(store, flow_id, f"tag of {policy} {len(await store.get_nodes(flow_id))}")
+        await store.publish_flow(flow_id, policy)
+        await store.save_node(flow_id, {**TAG, "id": f"after {policy}", "ref": None})
+    first, second = await superseded_before(pool, 10**15)
+    await AuditWriter(pool).write_feed(batch(log([execution(flowId=flow_id, status="running")])))
+    assert await retire_if_ended(pool, second) is False
+    assert await retire_if_ended(pool, first) is False
+    await AuditWriter(pool).write_feed(batch(log([execution(flowId=flow_id, seq=2)], first=1)))
+    assert await retire_if_ended(pool, second)
 
 
 async def test_archive_tells_the_workers_and_a_publish_brings_the_flow_back(store: FlowStore, pool: Pool) -> None:

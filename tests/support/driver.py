@@ -10,10 +10,11 @@ from typing import Any
 
 import orjson
 
+from engine import lifecycle
 from engine.decider import EXECUTIONS, Decider, Source
-from engine.due import DueIndex, Timer
+from engine.due import CHANGE_RANK, DueIndex, Timer, change_timer
 from engine.events import Event, read_event
-from engine.flow import FlowHead, FlowVersion, LimitsRecord, StatusChange, VersionHead
+from engine.flow import FlowHead, FlowStatus, FlowVersion, LimitsRecord, Policy, StatusChange, VersionHead
 from engine.inputs import Answered, Command, Moment
 from engine.matching import FlowTable
 from engine.run import Run
@@ -83,19 +84,22 @@ class FlowDriver:
 
     # ---- verbs
 
-    def publish(self, flow: FlowVersion | Mapping[str, Any], at_ms: int | None = None) -> None:
+    def publish(self, flow: FlowVersion | Mapping[str, Any], at_ms: int | None = None, policy: Policy = "pin") -> None:
         """Put a version in force."""
         version = flow if isinstance(flow, FlowVersion) else FlowVersion.model_validate(flow)
         at = self.now_ms if at_ms is None else at_ms
         self.flow_table.put_version(version)
         known = self.flow_table.snapshot().flows.get(version.flow_id)
         heads = known.head.versions if known else ()
-        self.flow_table.put_head(
+        statuses = known.head.statuses if known else ()
+        if not statuses or statuses[-1].status != "published":
+            statuses = (*statuses, StatusChange(status="published", at_ms=at))
+        self._change(
             FlowHead(
                 flow_id=version.flow_id,
                 latest=version.version,
-                versions=(*heads, VersionHead(version=version.version, effective_from_ms=at)),
-                statuses=(StatusChange(status="published", at_ms=at),),
+                versions=(*heads, VersionHead(version=version.version, policy=policy, effective_from_ms=at)),
+                statuses=statuses,
             )
         )
 
@@ -127,13 +131,28 @@ class FlowDriver:
             self.moment,
         )
 
+    def set_status(self, flow_id: str, status: FlowStatus, *, at_ms: int | None = None, drain: bool = False) -> None:
+        """Pause, resume or archive a flow, with what that means for what runs."""
+        known = self.flow_table.snapshot().flows[FlowId(flow_id)].head
+        change = StatusChange(status=status, at_ms=self.now_ms if at_ms is None else at_ms, drain=drain)
+        self._change(known.model_copy(update={"statuses": (*known.statuses, change)}))
+
     def archive(self, flow_id: str) -> None:
         """Archive a flow: nothing enters any more, and what runs is ended."""
-        known = self.flow_table.snapshot().flows[FlowId(flow_id)].head
-        statuses = (*known.statuses, StatusChange(status="archived", at_ms=self.now_ms))
-        self.flow_table.put_head(known.model_copy(update={"statuses": statuses}))
-        for execution in [record["executionId"] for record in self.executions if record["flowId"] == flow_id]:
-            self.decider.archive(execution, self.flow_table.snapshot(), self.moment)
+        self.set_status(flow_id, "archived")
+
+    def _change(self, head: FlowHead) -> None:
+        """Take a head, and give what runs of it a timer at each change, as a worker does that hears of one."""
+        self.flow_table.put_head(head)
+        self._look_for_changes(head)
+        self.advance(0)
+
+    def _look_for_changes(self, head: FlowHead) -> None:
+        for row in self.tables.rows.get(EXECUTIONS, {}).values():
+            run = Run.from_row(plain(row))
+            if run.flow_id == head.flow_id:
+                for at_ms in lifecycle.changes(head, run.version, run.started_at_ms, is_stopped=bool(run.stopped)):
+                    self.due.add(change_timer(run.id, at_ms))
 
     def trigger(self, flow_id: str, event: Mapping[str, Any]) -> Event:
         """Start one flow by hand."""
@@ -172,7 +191,11 @@ class FlowDriver:
         while (due_ms := self.due.next_due_ms()) is not None and due_ms <= until_ms:
             self.now_ms = max(self.now_ms, due_ms)
             timer = self.due.pop()
-            self.decider.timer(timer.execution, timer.node_id, timer.visit, self.flow_table.snapshot(), self.moment)
+            index = self.flow_table.snapshot()
+            if timer.rank == CHANGE_RANK:
+                self.decider.change(timer.execution, index, self.moment)
+            else:
+                self.decider.timer(timer.execution, timer.node_id, timer.visit, index, self.moment)
         self.now_ms = until_ms
 
     @property
@@ -213,6 +236,8 @@ class FlowDriver:
             run = Run.from_row(plain(row))
             for (node_id, visit), wait in run.waits.items():
                 self.due.add(Timer(wait.until_ms, run.id, wait.rank, visit, NodeId(node_id)))
+        for flow in self.flow_table.snapshot().flows.values():
+            self._look_for_changes(flow.head)
 
     # ---- the decider's sink
 

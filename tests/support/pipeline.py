@@ -21,7 +21,7 @@ from dev.flows import publish
 from dev.kafka import KafkaBroker
 from dev.parts import PartProcess, mal
 from engine.events import subject_of
-from engine.flow import FlowVersion
+from engine.flow import FlowVersion, Policy
 from engine.systems import BY_EVENT_TYPE
 from streams.admin import create_topics
 from streams.settings import Settings
@@ -88,8 +88,8 @@ class Pipeline:
         self._workers.append(worker)
         return worker
 
-    async def publish(self, *versions: FlowVersion, at_ms: int = 0) -> None:
-        await publish(self.kafka, versions, at_ms=at_ms)
+    async def publish(self, *versions: FlowVersion, at_ms: int = 0, policy: Policy = "pin") -> None:
+        await publish(self.kafka, versions, at_ms=at_ms, policy=policy)
 
     async def send(self, *events: Mapping[str, Any]) -> None:
         """Put events on the topics of their types under their subjects, and wait until Kafka has them."""
