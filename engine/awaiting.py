@@ -7,9 +7,9 @@ is retried is what was rendered at first: payload and rule are kept here. Knows 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from hashlib import blake2b
 from typing import Final, Literal
 
+from engine.chance import fraction
 from engine.inputs import Answered, Command
 from engine.nodes.base import Done, Failed
 from engine.options import Options, RetryRule
@@ -30,8 +30,7 @@ Taken = Literal["late", "pending", "done"]
 def backoff_seconds(rule: RetryRule, command: CommandId, attempt: int) -> float:
     """Return the pause after a failed attempt: growing, bounded, and a little shorter by a hash."""
     full = min(rule.initial_seconds * rule.factor ** (attempt - 1), rule.max_seconds)
-    digest = blake2b(f"{command}.{attempt}".encode(), digest_size=8).digest()
-    return full * (1 - JITTER * int.from_bytes(digest) / 2**64)
+    return full * (1 - JITTER * fraction("backoff", command, attempt))
 
 
 class AwaitedStep:

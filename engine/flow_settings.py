@@ -7,6 +7,7 @@ from functools import partial
 from typing import Final
 
 from engine.entry_rules import EntryRule
+from engine.exit_rules import exit_faults
 from engine.holdout import Holdout
 from engine.json_shape import json_fault
 from engine.keys import Fault, key_faults
@@ -16,11 +17,12 @@ from engine.types import Json
 
 SETTINGS: Final[Mapping[str, Callable[[Json, str], list[Fault]]]] = {
     "entry": partial(model_faults, EntryRule),
+    "exitWhen": exit_faults,
     "holdout": partial(model_faults, Holdout),
 }
 """Setting → its faults, of a value and its path."""
 
-LATER: Final = frozenset({"exitWhen", "goal", "messages", "onResume"})
+LATER: Final = frozenset({"goal", "messages", "onResume"})
 
 
 def setting_faults(settings: Json, path: str = "flow.settings") -> list[Fault]:

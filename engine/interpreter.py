@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping
-from typing import Any, assert_never, cast
+from typing import Any, Final, assert_never, cast
 
 from pydantic import BaseModel, ValidationError
 
@@ -63,6 +63,9 @@ from engine.types import (
 )
 from engine.wire import rfc3339
 
+_ASKED_BEFORE: Final = (TimerDue, EventHeard, Answered, Resumed)
+"""The inputs before which exit rules are asked."""
+
 
 def step(
     plan: Plan,
@@ -92,6 +95,8 @@ def step(
     wave = _Wave(plan, run, facts, moment, flow_is_paused=flow_is_paused)
     if was is not None and was.version != plan.version and not wave.move(was):
         return wave.stop(EndReason.NODE_REMOVED)
+    if isinstance(given, _ASKED_BEFORE) and (ended := wave.exit(given)):
+        return ended
     match given:
         case TimerDue():
             done = wave.wake((given.node_id, given.visit))
@@ -192,9 +197,20 @@ class _Wave:
                     return self._go_on()
         return Step(self.run, (), (), is_news=False)
 
-    def stop(self, reason: EndReason) -> Step:
-        """End at once: open waits are skipped."""
+    def exit(self, given: Input) -> Step | None:
+        """End at once where an exit rule says so."""
+        if not self.plan.exits.rules:
+            return None
+        event = given.event if isinstance(given, EventHeard) else None
+        place = self.plan.exits.met(event, self._context(self.plan.trigger, 1))
+        return None if place is None else self.stop(EndReason.EXITED, {"exitRule": place})
+
+    def stop(self, reason: EndReason, notes: Mapping[str, Json] | None = None) -> Step:
+        """End at once: open waits are skipped, and note why where there is more to say."""
         self._end(reason)
+        for record in self.moved.values() if notes else ():
+            if record.get("reason") == reason:
+                record.setdefault("notes", {}).update(notes)
         return self._answer()
 
     def pause(self) -> Step:

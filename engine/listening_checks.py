@@ -13,6 +13,7 @@ from engine.drawing import Graph
 from engine.node_checks import CheckedNode
 from engine.nodes.base import ConditionType, TriggerType
 from engine.problems import Problem, one_of, problem, shown
+from engine.types import Json
 
 SUBJECT_KINDS: Final[Mapping[str, frozenset[str]]] = {
     **dict.fromkeys(
@@ -31,8 +32,27 @@ SUBJECT_KINDS: Final[Mapping[str, frozenset[str]]] = {
 """The kinds of subject that the events of a type can have (contract.md section 2)."""
 
 
-def listening_errors(graph: Graph, checked: Mapping[str, CheckedNode]) -> list[Problem]:
-    """Return the waits for events that no execution of the flow can hear."""
+def listening_errors(graph: Graph, checked: Mapping[str, CheckedNode], settings: Json) -> list[Problem]:
+    """Return the waits, exits and goals on events that no execution of the flow can hear."""
+    return [*_deaf_waits(graph, checked), *_deaf_settings(graph, checked, settings)]
+
+
+def _deaf_settings(graph: Graph, checked: Mapping[str, CheckedNode], settings: Json) -> Iterator[Problem]:
+    for path, heard in _event_types(settings):
+        yield from (problem(path, f"{path}{fault}") for fault in _subject_faults(heard, graph, checked))
+
+
+def _event_types(settings: Json) -> Iterator[tuple[str, str]]:
+    """Yield the path of every event type that settings name, whatever else they hold."""
+    rules = settings.get("exitWhen") if isinstance(settings, Mapping) else None
+    for place, rule in enumerate(rules if isinstance(rules, list) else ()):
+        event = rule.get("event") if isinstance(rule, Mapping) else None
+        kind = event.get("type") if isinstance(event, Mapping) else None
+        if isinstance(kind, str):
+            yield f"flow.settings.exitWhen[{place}].event.type", kind
+
+
+def _deaf_waits(graph: Graph, checked: Mapping[str, CheckedNode]) -> list[Problem]:
     found: list[Problem] = []
     for node in graph.nodes:
         kind = checked[node.id].type
@@ -43,11 +63,11 @@ def listening_errors(graph: Graph, checked: Mapping[str, CheckedNode]) -> list[P
         if is_template(heard):
             message = f"{where} is {shown(heard)}: it takes no template; write the event type itself"
             found.append(problem(path, message, node.id))
-        found += (problem(path, f"{where}{fault}", node.id) for fault in subject_faults(heard, graph, checked))
+        found += (problem(path, f"{where}{fault}", node.id) for fault in _subject_faults(heard, graph, checked))
     return found
 
 
-def subject_faults(heard: str, graph: Graph, checked: Mapping[str, CheckedNode]) -> Iterator[str]:
+def _subject_faults(heard: str, graph: Graph, checked: Mapping[str, CheckedNode]) -> Iterator[str]:
     """Yield what is wrong with listening for an event type behind the flow's trigger, to be put after a name."""
     kinds = SUBJECT_KINDS.get(heard)
     for trigger in graph.triggers:

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from engine.config_templates import ConfigTemplate, compile_config
 from engine.entry_rules import EntryRule, entry_rule
+from engine.exit_rules import Exits, compile_exits
 from engine.flow import Edge, FlowVersion, Node
 from engine.holdout import Holdout
 from engine.nodes.base import ERROR, ConditionType, NodeType, TriggerType
@@ -20,6 +21,7 @@ from engine.nodes.registry import node_types
 from engine.options import Options, read_options
 from engine.ranks import rank_nodes, rank_rest
 from engine.setting_models import read_setting
+from engine.systems import BY_EVENT_TYPE
 from engine.types import FlowId, Json, NodeId, Scope, scope_of
 
 
@@ -92,6 +94,8 @@ class Plan:
     """Who does not."""
     reach: tuple[frozenset[int], ...]
     """For each rank, the ranks a branch there can still reach; empty tuples where no node joins `all`."""
+    exits: Exits
+    """What ends its executions before their time."""
     hears: frozenset[str]
     """The event types that can move its executions."""
 
@@ -128,6 +132,7 @@ def compile_plan(version: FlowVersion) -> Plan:
     try:
         entry = entry_rule(version.settings)
         holdout = read_setting(Holdout, version.settings, "holdout")
+        exits = compile_exits(version.settings)
     except ValueError as error:
         raise PlanError(f"flow {version.flow_id} version {version.version}: {error}") from error
     ends = [(edge.source_node_id, edge.target_node_id) for edge in edges]
@@ -152,7 +157,10 @@ def compile_plan(version: FlowVersion) -> Plan:
         holdout=holdout,
         edge_sources={index: rank_of[edge.source_node_id] for index, edge in ways},
         reach=_reach(nodes) if any(node.join_all for node in nodes) else (),
-        hears=frozenset(
+        exits=exits,
+        hears=exits.event_types
+        | frozenset(BY_EVENT_TYPE if exits.has_conditions else ())
+        | frozenset(
             heard
             for node in nodes
             if isinstance(node.type, ConditionType) and (heard := node.type.hears(by_id[node.id].config))

@@ -58,6 +58,7 @@ class EndReason(StrEnum):
     """Why an execution ended."""
 
     COMPLETED = "completed"
+    EXITED = "exited"
     LIMIT = "limit"
     CANCELLED = "cancelled"
     ARCHIVED = "archived"

@@ -31,7 +31,7 @@ def validate_graph(graph: Graph, settings: Json = None, *, trigger_type: Json = 
         *_trigger_errors(graph),
         *(found for node in checked.values() for found in node.errors),
         *wiring_errors(graph, checked),
-        *listening_errors(graph, checked),
+        *listening_errors(graph, checked, settings),
         *(problem(path, message) for path, message in setting_faults(settings)),
         *_trigger_type_errors(graph, trigger_type),
     ]

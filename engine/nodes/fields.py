@@ -14,6 +14,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Validati
 from engine.context import ROOTS
 from engine.events import opaque_id
 from engine.json_values import json_equal
+from engine.problems import one_of
+from engine.systems import BY_EVENT_TYPE
 from engine.types import Json
 from engine.wire import parse_rfc3339
 
@@ -87,8 +89,17 @@ def _address(value: str) -> str:
     return value
 
 
+def _event_type(value: str) -> str:
+    if value not in BY_EVENT_TYPE:
+        raise ValueError(f"no system publishes it; use one of {one_of(BY_EVENT_TYPE)}")
+    return value
+
+
 OpaqueId = Annotated[str, BeforeValidator(_id), Field(min_length=1)]
 """An id of a TAP system; an integer is read as its decimal text (contract.md section 2)."""
+
+EventType = Annotated[str, AfterValidator(_event_type)]
+"""The type of an event that a TAP system publishes."""
 
 FieldPath = Annotated[str, AfterValidator(_path), Field(json_schema_extra={"format": "field-path"})]
 """Where to look a value up, such as `event.contactId`."""

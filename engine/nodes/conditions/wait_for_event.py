@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Final
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from engine.context import Context
 from engine.nodes.base import EVENT, TIMEOUT, ConditionType, Config, Listen
-from engine.nodes.fields import YEAR_SECONDS, Seconds
-from engine.problems import one_of
-from engine.systems import BY_EVENT_TYPE
+from engine.nodes.fields import YEAR_SECONDS, EventType, Seconds
 from engine.types import Json
-
-
-def _known(value: str) -> str:
-    if value not in BY_EVENT_TYPE:
-        raise ValueError(f"no system publishes it; use one of {one_of(BY_EVENT_TYPE)}")
-    return value
 
 
 class WaitForEvent(Config):
     """Which event, and for how long."""
 
-    type: Annotated[str, AfterValidator(_known)] = Field(description="The type of the event to wait for.")
+    type: EventType = Field(description="The type of the event to wait for.")
     match: dict[str, Json] = Field(
         default_factory=dict, description="Only an event whose payload has these values, by field."
     )
