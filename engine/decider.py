@@ -8,7 +8,7 @@ reason. Live traffic, replay and test runs use this same class; it does no I/O a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Protocol
@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 from engine import awaited, facts, feed, lifecycle, retrying
 from engine.admission import admit
 from engine.due import Timer, change_timer
-from engine.entered import Entry, new_entry, note_running
+from engine.entered import Entry, new_entry, note_running, note_sent, sent_to
 from engine.events import MAX_DEPTH, Event
 from engine.flow import FlowHead
 from engine.inputs import (
@@ -33,6 +33,8 @@ from engine.inputs import (
     TimerDue,
 )
 from engine.interpreter import step
+from engine.limits import House
+from engine.manners import NO_MANNERS, Manners
 from engine.matching import Index
 from engine.nodes.registry import node_types
 from engine.plan import Plan
@@ -310,9 +312,10 @@ class Decider:
         pages = f"{key}\x1f{plan.flow_id}\x1f"
         started = Started(event, origin, index.limits_of(plan.user_id, plan.workspace_id), self._time_scale)
         own = facts.SubjectFacts(event.subject, row.get("facts", {}), self._of(event.scope))
+        house = index.house_of(plan.user_id, plan.workspace_id)
         refused = admit(
             plan,
-            index.house_of(plan.user_id, plan.workspace_id),
+            house,
             started,
             entry,
             own,
@@ -324,7 +327,8 @@ class Decider:
             self._suppress(event, source, refused, moment, plan.flow_id)
             return
         self._tables.put(ENTRIES, key, entries)
-        self._apply(plan, step(plan, None, started, own, moment), source, index.flows[plan.flow_id].head, moment)
+        done = step(plan, None, started, own, moment, manners=self._manners(plan, house, key))
+        self._apply(plan, done, source, index.flows[plan.flow_id].head, moment)
 
     def _hearers(self, key: str, event: Event, index: Index) -> list[Run]:
         """Return the running executions of a subject that an event may move, the oldest first."""
@@ -350,7 +354,10 @@ class Decider:
         else:
             moved = flow.plans.get(lifecycle.version_for(flow.head, run.version, moment.now_ms), plan)
         is_paused = lifecycle.is_paused(flow.head, moment.now_ms)
-        done = step(moved, run, given, self._facts(run), moment, was=plan, flow_is_paused=is_paused)
+        house = index.house_of(moved.user_id, moved.workspace_id)
+        manners = self._manners(moved, house, row_key(run.scope, run.subject))
+        own = self._facts(run)
+        done = step(moved, run, given, own, moment, was=plan, manners=manners, flow_is_paused=is_paused)
         if done.is_news:
             self._apply(moved, done, source, flow.head, moment)
         return done.is_news
@@ -363,6 +370,12 @@ class Decider:
         row = self._tables.get(SUBJECTS, row_key(run.scope, run.subject)) or {}
         return facts.SubjectFacts(run.subject, row.get("facts", {}), self._of(run.scope))
 
+    def _manners(self, plan: Plan, house: House, key: str) -> Manners:
+        """Return the rules for messages to a subject, by the key of its rows."""
+        if plan.messages is None and house.messages is None:
+            return NO_MANNERS
+        return Manners(plan.messages, house.messages, lambda: sent_to(self._tables.get(ENTRIES, key)))
+
     def _of(self, scope: Scope) -> Any:
         return lambda entity: self._entities.get(row_key(scope, entity))
 
@@ -372,8 +385,11 @@ class Decider:
         run = done.run
         for command in done.commands:
             self._sink.command(run, command)
-        self._sink.record(run.subject, feed.execution_record(plan, done, source.wire() if source else None))
-        self._note_running(run)
+        wire = source.wire() if source else None
+        self._sink.record(run.subject, feed.execution_record(plan, done, wire))
+        for held in done.held_back:
+            self._sink.record(run.subject, feed.held_back_record(run, held, wire))
+        self._note_running(run, done.sent_ms)
         self._note_awaited(plan, done, moment)
         if run.finished_at_ms is not None:
             if retrying.can_be_retried(run):
@@ -406,11 +422,13 @@ class Decider:
         self._note_running(run)
         self._tables.delete(EXECUTIONS, run.id)
 
-    def _note_running(self, run: Run) -> None:
+    def _note_running(self, run: Run, sent_ms: Sequence[int] = ()) -> None:
         key = row_key(run.scope, run.subject)
         entries = self._tables.get(ENTRIES, key) or {}
         entry: Entry = entries.setdefault(run.flow_id, new_entry())
-        if note_running(entry, run.id, is_running=run.end_reason is None):
+        if sent_ms:
+            note_sent(entry, sent_ms)
+        if note_running(entry, run.id, is_running=run.end_reason is None) or sent_ms:
             self._tables.put(ENTRIES, key, entries)
 
     def _note_awaited(self, plan: Plan, done: Step, moment: Moment) -> None:

@@ -1,4 +1,5 @@
-"""What one subject has to do with one flow: which events entered (each once, ever), and which executions run.
+"""What one subject has to do with one flow: which events entered (each once, ever), which executions
+run, and when it was sent messages.
 
 The newest marks live in the entry itself, which is written with every entry and so must stay small. Older ones move
 into pages by the first digits of the mark, so that looking one up reads a single page, however many there are.
@@ -6,10 +7,11 @@ into pages by the first digits of the mark, so that looking one up reads a singl
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Literal
 
-from engine.types import ExecutionId, Json
+from engine.message_rules import MOST_MESSAGES, MOST_SECONDS
+from engine.types import ExecutionId, FlowId, Json
 
 KEPT: Final = 64
 """Marks in the entry; few subjects enter a flow more often than that."""
@@ -77,6 +79,17 @@ def note_running(entry: Entry, execution: ExecutionId, *, is_running: bool) -> b
     else:
         running.remove(execution)
     return True
+
+
+def sent_to(entries: Mapping[str, Entry] | None) -> dict[FlowId, list[int]]:
+    """Return when a subject was sent messages, by flow, in wall time."""
+    return {FlowId(flow_id): entry["sent"] for flow_id, entry in (entries or {}).items() if "sent" in entry}
+
+
+def note_sent(entry: Entry, sent_ms: Sequence[int]) -> None:
+    """Note when messages were sent; no more than a cap can ask about is kept."""
+    kept = [at_ms for at_ms in (*entry.get("sent", ()), *sent_ms) if sent_ms[-1] - at_ms < MOST_SECONDS * 1000]
+    entry["sent"] = kept[-MOST_MESSAGES:]
 
 
 def _turn(marks: Marks, kept: list[str], page: ReadPage, write: WritePage) -> None:

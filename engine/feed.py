@@ -7,7 +7,7 @@ from typing import Literal
 
 from engine.events import Event
 from engine.ids import execution_id
-from engine.inputs import Answered, Step
+from engine.inputs import Answered, HeldBack, Step
 from engine.plan import Plan
 from engine.run import Run
 from engine.types import FlowId, Json
@@ -108,6 +108,32 @@ def _head(run: Run) -> dict[str, Json]:
         "finishedAt": None if run.finished_at_ms is None else rfc3339(run.finished_at_ms),
         "error": run.error.wire() if run.error else None,
     }
+
+
+def held_back_record(run: Run, held: HeldBack, source: Mapping[str, Json] | None) -> dict[str, Json]:
+    """Return the record of a message that was held back within an execution."""
+    event = run.event
+    record: dict[str, Json] = {
+        "decision": "suppressed" if held.until_ms is None else "held",
+        "flowId": run.flow_id,
+        "flowVersion": run.version,
+        "userId": run.user_id,
+        "workspaceId": run.workspace_id,
+        "subject": {"type": run.subject.type, "id": run.subject.id},
+        "eventId": event.id,
+        "reason": held.reason,
+        "at": rfc3339(held.at_ms),
+        "type": event.type,
+        "source": event.source,
+        "executionId": run.id,
+        "nodeId": held.node_id,
+        "visit": held.visit,
+    }
+    if held.until_ms is not None:
+        record |= {"for": held.waits_for, "until": rfc3339(held.until_ms)}
+    if source is not None:
+        record["input"] = source
+    return record
 
 
 def decision_record(

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from engine.holdout import Holdout
+from engine.message_rules import MessageRules
 from engine.types import FlowId, NodeId, NodeKind, Scope, scope_of
 from engine.wire import Wire
 
@@ -139,7 +140,8 @@ class Limits(Wire):
 class LimitsRecord(Wire):
     """The record `limits/<kind>/<id>` of `mal.flows`; a limit that is not set is None and falls to the next level.
 
-    `holdout` holds for all flows of the user or workspace, beside their own.
+    `holdout` and `messages` hold for all flows of the user or workspace, beside their own; the timezone in these is
+    that of contacts who told none.
     """
 
     kind: Literal["workspace", "user"]
@@ -148,3 +150,4 @@ class LimitsRecord(Wire):
     max_external_writes: int | None = Field(default=None, ge=1, le=10_000)
     max_contact_actions: int | None = Field(default=None, ge=1, le=10_000)
     holdout: Holdout | None = None
+    messages: MessageRules | None = None

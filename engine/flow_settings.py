@@ -11,6 +11,7 @@ from engine.exit_rules import exit_faults
 from engine.holdout import Holdout
 from engine.json_shape import json_fault
 from engine.keys import Fault, key_faults
+from engine.message_faults import message_faults
 from engine.problems import shown
 from engine.setting_models import model_faults
 from engine.types import Json
@@ -19,10 +20,11 @@ SETTINGS: Final[Mapping[str, Callable[[Json, str], list[Fault]]]] = {
     "entry": partial(model_faults, EntryRule),
     "exitWhen": exit_faults,
     "holdout": partial(model_faults, Holdout),
+    "messages": message_faults,
 }
 """Setting → its faults, of a value and its path."""
 
-LATER: Final = frozenset({"goal", "messages", "onResume"})
+LATER: Final = frozenset({"goal", "onResume"})
 
 
 def setting_faults(settings: Json, path: str = "flow.settings") -> list[Fault]:

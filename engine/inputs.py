@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from engine.events import Event
 from engine.flow import Limits
@@ -100,11 +101,26 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldBack:
+    """A message that was not sent now: held until later, or left out for good, where `until_ms` is None."""
+
+    reason: Literal["capped", "quiet_hours", "expired"]
+    node_id: NodeId
+    visit: int
+    at_ms: int
+    waits_for: str | None = None
+    until_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """What one input did: the execution after it, its commands, and the steps that moved, as the feed has them."""
 
     run: Run
     commands: tuple[Command, ...]
     steps: tuple[dict[str, Json], ...]
+    held_back: tuple[HeldBack, ...] = ()
+    sent_ms: tuple[int, ...] = ()
+    """When messages went out, in wall time."""
     is_news: bool = True
     """Whether the input moved anything: an event that no wait hears does not."""

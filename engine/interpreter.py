@@ -25,6 +25,7 @@ from engine.inputs import (
     Command,
     Ended,
     EventHeard,
+    HeldBack,
     Input,
     Moment,
     Paused,
@@ -35,6 +36,7 @@ from engine.inputs import (
     TimerDue,
 )
 from engine.listening import is_heard
+from engine.manners import NO_MANNERS, Deferred, Letter, Manners
 from engine.nodes.base import (
     ERROR,
     EVENT,
@@ -61,7 +63,7 @@ from engine.types import (
     StepError,
     StepStatus,
 )
-from engine.wire import rfc3339
+from engine.wire import LAST_MS, rfc3339
 
 _ASKED_BEFORE: Final = (TimerDue, EventHeard, Answered, Resumed)
 """The inputs before which exit rules are asked."""
@@ -75,6 +77,7 @@ def step(
     moment: Moment,
     *,
     was: Plan | None = None,
+    manners: Manners = NO_MANNERS,
     flow_is_paused: bool = False,
 ) -> Step:
     """Move an execution by one input.
@@ -86,13 +89,14 @@ def step(
         facts: what the systems said last, with this input already in them.
         moment: the log time and the wall time of the decision.
         was: the version it was on, where it moves to another with this input.
+        manners: the rules for messages.
         flow_is_paused: nothing runs then; what comes due or arrives is held before the next node.
     """
     if isinstance(given, Started):
-        return _Wave(plan, _new_run(plan, given, moment), facts, moment).start()
+        return _Wave(plan, _new_run(plan, given, moment), facts, moment, manners).start()
     if run is None:
         raise AssertionError("only a start has no execution yet")
-    wave = _Wave(plan, run, facts, moment, flow_is_paused=flow_is_paused)
+    wave = _Wave(plan, run, facts, moment, manners, flow_is_paused=flow_is_paused)
     if was is not None and was.version != plan.version and not wave.move(was):
         return wave.stop(EndReason.NODE_REMOVED)
     if isinstance(given, _ASKED_BEFORE) and (ended := wave.exit(given)):
@@ -138,11 +142,21 @@ def _new_run(plan: Plan, given: Started, moment: Moment) -> Run:
 class _Wave:
     """One input's worth of running: the ready nodes, and what they made."""
 
-    def __init__(self, plan: Plan, run: Run, facts: Facts, moment: Moment, *, flow_is_paused: bool = False) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        run: Run,
+        facts: Facts,
+        moment: Moment,
+        manners: Manners,
+        *,
+        flow_is_paused: bool = False,
+    ) -> None:
         self.plan = plan
         self.run = run
         self.facts = facts
         self.moment = moment
+        self.manners = manners
         self.flow_is_paused = flow_is_paused
         self.known = plan.by_id
         """Every node the execution can have met: also those of the version it comes from, where it moves."""
@@ -152,6 +166,8 @@ class _Wave:
         self.ready: list[tuple[int, int]] = []
         self.moved: dict[Key, dict[str, Json]] = {}
         self.commands: list[Command] = []
+        self.held_back: list[HeldBack] = []
+        self.sent_ms: list[int] = []
 
     # ---- the inputs
 
@@ -297,7 +313,7 @@ class _Wave:
         elif wait.reason in {ANSWER, RETRY}:
             self._try_again(node, key[1], wait)
         else:
-            self._act(node, key[1], wait.step, woken=True)
+            self._act(node, key[1], wait.step, woken=True, held_since_ms=wait.knows.get("heldSince"))
 
     def _follow(self, edge: PlanEdge, visit: int) -> None:
         """Let a branch arrive by an edge."""
@@ -362,7 +378,15 @@ class _Wave:
         else:
             self._finish(node, visit, record, TIMEOUT, {})
 
-    def _act(self, node: PlanNode, visit: int, record: dict[str, Json], *, woken: bool) -> None:
+    def _act(
+        self,
+        node: PlanNode,
+        visit: int,
+        record: dict[str, Json],
+        *,
+        woken: bool,
+        held_since_ms: int | None = None,
+    ) -> None:
         run, kind = self.run, cast(ActionType[Any], node.type)  # a plan leads to no trigger
         counts = kind.counts and (node.id, visit) not in run.tries
         if counts and (error := limits.passed_by_action(run.counts, run.limits, node.id)):
@@ -379,6 +403,8 @@ class _Wave:
             error := limits.passed_by_orders(run.counts, run.limits, outcome.orders, node.id)
         ):
             self._stop_at_limit(node, visit, error, record)
+            return
+        if isinstance(outcome, Done) and kind.message and self._hold_back(node, visit, record, held_since_ms):
             return
         if counts:
             run.counts.actions += 1
@@ -410,6 +436,34 @@ class _Wave:
             record.setdefault("notes", {}).update(notes)
         return waiting.bounded(until_ms, visit, self.moment)
 
+    def _hold_back(self, node: PlanNode, visit: int, record: dict[str, Json], since_ms: int | None) -> bool:
+        """Hold a message, or leave it out, where the rules for messages say so; say whether that was done.
+
+        One that is left out ends no branch: what follows it runs.
+        """
+        run = self.run
+        letter = Letter(run.id, run.flow_id, visit, since_ms, len(self.sent_ms))
+        verdict = self.manners.judge(letter, self._context(node, visit)) if self.manners.rules else None
+        if verdict is None:
+            return False
+        record.setdefault("notes", {})["held"] = verdict.note
+        at_ms = self.moment.now_ms
+        if isinstance(verdict, Deferred):
+            until_ms = min(verdict.until_ms, LAST_MS)
+            self._wait(node, visit, record, verdict.waits_for, until_ms, {"heldSince": verdict.since_ms})
+            self.held_back.append(HeldBack(verdict.reason, node.id, visit, at_ms, verdict.waits_for, until_ms))
+            return True
+        self.held_back.append(HeldBack(verdict.reason, node.id, visit, at_ms))
+        run.outputs[node.id] = record["output"] = {"sent": False, "reason": verdict.reason}
+        record["port"] = OUT
+        self._skip(node, visit, verdict.reason, record)
+        if verdict.ends:
+            self._end(EndReason.EXITED)
+        else:
+            for edge in node.edges(OUT):
+                self._follow(edge, visit)
+        return True
+
     def _do(self, node: PlanNode, kind: ActionType[Any], visit: int, record: dict[str, Json], done: Done) -> None:
         run = self.run
         commands = [self._command(node, visit, ordinal, order) for ordinal, order in enumerate(done.orders)]
@@ -424,6 +478,8 @@ class _Wave:
         run.counts.external_writes += writes
         run.counts.contact_actions += contacts
         self.commands.extend(commands)
+        if kind.message:
+            self.sent_ms.append(self.moment.wall_ms)
         record["commandIds"] = [command.id for command in commands]
         if node.awaits and commands:
             until_ms = self._until(Wait(ANSWER, seconds=node.awaits.timeout_seconds), visit, record)
@@ -620,7 +676,13 @@ class _Wave:
         if run.end_reason is None:
             is_held = run.is_paused or run.stopped
             run.status = ExecutionStatus.PAUSED if is_held else ExecutionStatus.RUNNING
-        return Step(run, tuple(self.commands), tuple(self.moved.values()))
+        return Step(
+            run,
+            tuple(self.commands),
+            tuple(self.moved.values()),
+            held_back=tuple(self.held_back),
+            sent_ms=tuple(self.sent_ms),
+        )
 
 
 def _add_notes(record: dict[str, Json], context: Context) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from engine.flow import Limits, LimitsRecord
 from engine.holdout import Holdout
+from engine.message_rules import MessageRules
 from engine.nodes.base import Order
 from engine.run import Counts
 from engine.types import StepError
@@ -39,12 +40,16 @@ class House:
     """What a user or workspace asks of all its flows; a flow can be stricter, never laxer."""
 
     holdout: Holdout | None = None
+    messages: MessageRules | None = None
 
 
 def house_in_force(workspace: LimitsRecord | None, user: LimitsRecord | None) -> House:
     """Return the workspace's rules, else the user's, rule by rule."""
     records = [record for record in (workspace, user) if record is not None]
-    return House(holdout=next((record.holdout for record in records if record.holdout is not None), None))
+    return House(
+        holdout=next((record.holdout for record in records if record.holdout is not None), None),
+        messages=next((record.messages for record in records if record.messages is not None), None),
+    )
 
 
 def passed_by_step(counts: Counts, node_id: str) -> StepError | None:

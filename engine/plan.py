@@ -16,6 +16,7 @@ from engine.entry_rules import EntryRule, entry_rule
 from engine.exit_rules import Exits, compile_exits
 from engine.flow import Edge, FlowVersion, Node
 from engine.holdout import Holdout
+from engine.message_rules import MessageRules
 from engine.nodes.base import ERROR, ConditionType, NodeType, TriggerType
 from engine.nodes.registry import node_types
 from engine.options import Options, read_options
@@ -92,6 +93,8 @@ class Plan:
     """How often a subject enters."""
     holdout: Holdout | None
     """Who does not."""
+    messages: MessageRules | None
+    """How often and when people may be written to."""
     reach: tuple[frozenset[int], ...]
     """For each rank, the ranks a branch there can still reach; empty tuples where no node joins `all`."""
     exits: Exits
@@ -133,6 +136,7 @@ def compile_plan(version: FlowVersion) -> Plan:
         entry = entry_rule(version.settings)
         holdout = read_setting(Holdout, version.settings, "holdout")
         exits = compile_exits(version.settings)
+        messages = read_setting(MessageRules, version.settings, "messages")
     except ValueError as error:
         raise PlanError(f"flow {version.flow_id} version {version.version}: {error}") from error
     ends = [(edge.source_node_id, edge.target_node_id) for edge in edges]
@@ -155,6 +159,7 @@ def compile_plan(version: FlowVersion) -> Plan:
         refs={node.ref: node.id for node in nodes if node.ref},
         entry=entry,
         holdout=holdout,
+        messages=messages,
         edge_sources={index: rank_of[edge.source_node_id] for index, edge in ways},
         reach=_reach(nodes) if any(node.join_all for node in nodes) else (),
         exits=exits,

@@ -10,6 +10,7 @@ from engine.drawing import Graph
 from engine.flow_settings import setting_faults
 from engine.listening_checks import listening_errors
 from engine.node_checks import CheckedNode, check_node
+from engine.nodes.base import ActionType
 from engine.problems import Problem, Validation, problem, shown, verdict
 from engine.types import Json
 from engine.wiring_checks import wiring_errors, wiring_warnings
@@ -39,6 +40,7 @@ def validate_graph(graph: Graph, settings: Json = None, *, trigger_type: Json = 
         *(found for node in checked.values() for found in node.warnings),
         *wiring_warnings(graph, checked),
         *_trigger_type_warnings(graph, checked, trigger_type),
+        *_cap_warnings(checked, settings),
     ]
     return verdict(errors, warnings)
 
@@ -90,4 +92,19 @@ def _trigger_type_warnings(graph: Graph, checked: dict[str, CheckedNode], trigge
         )
         for node in graph.triggers
         if node.subtype == MANUAL_TRIGGER and checked[node.id].type is not None
+    ]
+
+
+def _cap_warnings(checked: dict[str, CheckedNode], settings: Json) -> list[Problem]:
+    messages = settings.get("messages") if isinstance(settings, dict) else None
+    if not isinstance(messages, dict) or not messages.get("caps"):
+        return []
+    return [
+        problem(
+            f"{node.path}.config.{kind.segment_key}",
+            f"node {shown(node.label)}: caps hold for the contact the flow is about only, not for each of a segment",
+            node.id,
+        )
+        for node, kind in ((one.node, one.type) for one in checked.values())
+        if isinstance(kind, ActionType) and kind.segment_key and (node.config or {}).get(kind.segment_key) is not None
     ]

@@ -55,7 +55,7 @@ async def set_limits(
     if not given:
         raise InvalidInputError("no limit is given; name at least one")
     try:
-        LimitsRecord(kind=kind, id=identity, **given)
+        Limits(**given)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise InvalidInputError(f"{first['loc'][0]} is {shown(first['input'])}; use 1 … 10,000") from error

@@ -127,7 +127,7 @@ class ExecutionRecord(Told):
 
 
 class DecisionRecord(Told):
-    """Something was held back, and why. `flowId` is null where no flow was reached."""
+    """Something was held back, and why. `flowId` is null where no flow was reached, `nodeId` names a message's node."""
 
     decision: Literal["suppressed", "held"]
     flow_id: str | None
@@ -139,9 +139,13 @@ class DecisionRecord(Told):
     at: str
     type: str
     source: str
-    input: FeedInput
+    input: FeedInput | None = None
     execution_id: str | None = None
     node_id: str | None = None
+    visit: int | None = None
+    flow_version: int | None = None
+    until: str | None = None
+    for_: str | None = Field(default=None, alias="for")
     command_id: str | None = None
     attempt: int | None = None
     truncated: bool = False

@@ -168,6 +168,10 @@ class ActionType(Generic[C]):
     wake: Callable[[C, Context], Done | Failed] | None = None
     command: str | None = None
     """The command type it makes, if any."""
+    message: bool = False
+    """Whether its command is a message, which the setting `messages` may hold back; `wake` then makes it later."""
+    segment_key: str | None = None
+    """The key of its config that addresses a whole segment, if any."""
     counts: bool = True
     """Whether it counts as an action, for limits and for the status `failed`; only delay does not."""
     waits: Callable[[C], bool] = lambda _config: False

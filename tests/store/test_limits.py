@@ -42,7 +42,7 @@ async def test_what_is_set_stands_in_the_outbox_with_nulls_for_what_is_not(pool:
     assert sent[0][0] == b"limits/user/user_001"
     assert json.loads(sent[0][1] or b"") == {
         "kind": "user", "id": "user_001", "maxActionsPerExecution": 1, "maxExternalWrites": None,
-        "maxContactActions": None, "holdout": None,
+        "maxContactActions": None, "holdout": None, "messages": None,
     }  # fmt: skip
 
 

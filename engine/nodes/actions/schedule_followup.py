@@ -54,5 +54,7 @@ NODE: Final = ActionType(
         "delayDays": 3,
     },
     act=act,
+    wake=act,
     command=COMMAND,
+    message=True,
 )

@@ -77,6 +77,8 @@ NODE: Final = ActionType(
     act=act,
     wake=send,
     command=COMMAND,
+    message=True,
+    segment_key="toSegmentId",
     waits=lambda config: config.delay is not None and config.delay > 0,
     warn=lambda config: (
         f"delay is {config.delay} seconds, more than a year; is it meant to be?"
