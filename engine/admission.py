@@ -10,11 +10,13 @@ from typing import Literal
 from engine.context import Context, Facts
 from engine.entered import Entry, ReadPage, WritePage, enter, entered
 from engine.entry_rules import EVERY_EVENT, Entrance, Held
+from engine.events import Event
 from engine.holdout import is_held_out
 from engine.inputs import Moment, Started
 from engine.limits import House
 from engine.plan import Plan
 from engine.seen import mark_of
+from engine.types import Origin
 
 Refused = Literal["duplicate_event", "holdout"] | Held
 
@@ -45,7 +47,7 @@ def admit(
     if entered(entry, mark, read):
         return "duplicate_event"
     if plan.entry is not EVERY_EVENT or plan.holdout or house.holdout:
-        context = _context(plan, started, facts, moment)
+        context = starting_context(plan, started.event, started.origin, started.time_scale, facts, moment)
         own_salt = plan.workspace_id or plan.user_id or ""
         if is_held_out(house.holdout, context.subject, own_salt):
             return "holdout"
@@ -59,16 +61,18 @@ def admit(
     return None
 
 
-def _context(plan: Plan, started: Started, facts: Facts, moment: Moment) -> Context:
+def starting_context(
+    plan: Plan, event: Event, origin: Origin, time_scale: float, facts: Facts, moment: Moment
+) -> Context:
     """Return what can be read before anything ran."""
     return Context(
         node_id=plan.trigger.id,
-        event=started.event,
-        origin=started.origin,
+        event=event,
+        origin=origin,
         facts=facts,
         now_ms=moment.now_ms,
         wall_ms=moment.wall_ms,
-        time_scale=started.time_scale,
+        time_scale=time_scale,
         flow_user_id=plan.user_id,
         step_outputs={},
         previous_output={},

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
-from engine import awaited, facts, feed, lifecycle, retrying
-from engine.admission import admit
+from engine import awaited, facts, feed, goals, lifecycle, retrying
+from engine.admission import admit, starting_context
 from engine.due import Timer, change_timer
 from engine.entered import Entry, new_entry, note_running, note_sent, sent_to
 from engine.events import MAX_DEPTH, Event
 from engine.flow import FlowHead
+from engine.goals import PlanGoal
 from engine.inputs import (
     Answered,
     Ended,
@@ -163,8 +164,9 @@ class Decider:
         if event.depth > MAX_DEPTH:
             self._suppress(event, source, "too_deep", moment)
             return
+        ends = self._count_goals(key, event, source, index, moment)
         for run in self._hearers(key, event, index):
-            self._move(run, EventHeard(event), source, index, moment)
+            self._move(run, EventHeard(event, reaches_goal=run.id in ends), source, index, moment)
         for plan in index.matches(event, moment.now_ms):
             self._enter(plan, key, row, event, source, index, moment, origin)
 
@@ -330,6 +332,18 @@ class Decider:
         done = step(plan, None, started, own, moment, manners=self._manners(plan, house, key))
         self._apply(plan, done, source, index.flows[plan.flow_id].head, moment)
 
+    def _count_goals(self, key: str, event: Event, source: Source, index: Index, moment: Moment) -> set[ExecutionId]:
+        """Count the goals that an event reaches; return the executions that end with theirs."""
+        flow_ids = index.hearing(event)
+        entries = self._tables.get(ENTRIES, key) if flow_ids else None
+        reached = goals.take_reached(entries, flow_ids, event, moment.now_ms) if entries else []
+        if entries and reached:
+            self._tables.put(ENTRIES, key, entries)
+        for flow_id, window in reached:
+            record = feed.decision_record("counted", "goal", event, source.wire(), moment.now_ms, flow_id)
+            self._sink.record(event.subject, {**record, "executionId": window["execution"]})
+        return {window["execution"] for _, window in reached if window["exit"]}
+
     def _hearers(self, key: str, event: Event, index: Index) -> list[Run]:
         """Return the running executions of a subject that an event may move, the oldest first."""
         flow_ids = index.hearing(event)
@@ -391,6 +405,8 @@ class Decider:
             self._sink.record(run.subject, feed.held_back_record(run, held, wire))
         self._note_running(run, done.sent_ms)
         self._note_awaited(plan, done, moment)
+        if plan.goal is not None and run.seq == 1:
+            self._open_goal(plan, plan.goal, run, moment)
         if run.finished_at_ms is not None:
             if retrying.can_be_retried(run):
                 self._tables.put(EXECUTIONS, run.id, run.to_row())
@@ -430,6 +446,13 @@ class Decider:
             note_sent(entry, sent_ms)
         if note_running(entry, run.id, is_running=run.end_reason is None) or sent_ms:
             self._tables.put(ENTRIES, key, entries)
+
+    def _open_goal(self, plan: Plan, goal: PlanGoal, run: Run, moment: Moment) -> None:
+        key = row_key(run.scope, run.subject)
+        entries = self._tables.get(ENTRIES, key) or {}
+        context = starting_context(plan, run.event, run.origin, run.time_scale, self._facts(run), moment)
+        goals.open_window(entries.setdefault(run.flow_id, new_entry()), goal, run, context)
+        self._tables.put(ENTRIES, key, entries)
 
     def _note_awaited(self, plan: Plan, done: Step, moment: Moment) -> None:
         """Keep in step which commands are awaited, so that their answers find the execution."""

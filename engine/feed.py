@@ -137,7 +137,7 @@ def held_back_record(run: Run, held: HeldBack, source: Mapping[str, Json] | None
 
 
 def decision_record(
-    decision: Literal["suppressed", "held"],
+    decision: Literal["suppressed", "held", "counted"],
     reason: str,
     event: Event,
     source: Mapping[str, Json],

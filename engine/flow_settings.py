@@ -8,6 +8,7 @@ from typing import Final
 
 from engine.entry_rules import EntryRule
 from engine.exit_rules import exit_faults
+from engine.goals import goal_faults
 from engine.holdout import Holdout
 from engine.json_shape import json_fault
 from engine.keys import Fault, key_faults
@@ -19,12 +20,13 @@ from engine.types import Json
 SETTINGS: Final[Mapping[str, Callable[[Json, str], list[Fault]]]] = {
     "entry": partial(model_faults, EntryRule),
     "exitWhen": exit_faults,
+    "goal": goal_faults,
     "holdout": partial(model_faults, Holdout),
     "messages": message_faults,
 }
 """Setting → its faults, of a value and its path."""
 
-LATER: Final = frozenset({"goal", "onResume"})
+LATER: Final = frozenset({"onResume"})
 
 
 def setting_faults(settings: Json, path: str = "flow.settings") -> list[Fault]:

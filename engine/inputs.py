@@ -43,9 +43,13 @@ class TimerDue:
 
 @dataclass(frozen=True, slots=True)
 class EventHeard:
-    """An event of the subject, after the one that started the execution."""
+    """An event of the subject, after the one that started the execution.
+
+    `reaches_goal` says that it is the goal of the flow, which ends with it (`goal.exit`).
+    """
 
     event: Event
+    reaches_goal: bool = False
 
 
 @dataclass(frozen=True, slots=True)

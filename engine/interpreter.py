@@ -105,7 +105,7 @@ def step(
         case TimerDue():
             done = wave.wake((given.node_id, given.visit))
         case EventHeard():
-            done = wave.hear(given.event)
+            done = wave.stop(EndReason.GOAL) if given.reaches_goal else wave.hear(given.event)
         case Answered():
             done = wave.take(given)
         case Ended():

@@ -44,12 +44,15 @@ def _deaf_settings(graph: Graph, checked: Mapping[str, CheckedNode], settings: J
 
 def _event_types(settings: Json) -> Iterator[tuple[str, str]]:
     """Yield the path of every event type that settings name, whatever else they hold."""
-    rules = settings.get("exitWhen") if isinstance(settings, Mapping) else None
-    for place, rule in enumerate(rules if isinstance(rules, list) else ()):
+    if not isinstance(settings, Mapping):
+        return
+    rules = settings.get("exitWhen")
+    named = [(f"exitWhen[{place}]", rule) for place, rule in enumerate(rules if isinstance(rules, list) else ())]
+    for path, rule in [*named, ("goal", settings.get("goal"))]:
         event = rule.get("event") if isinstance(rule, Mapping) else None
         kind = event.get("type") if isinstance(event, Mapping) else None
         if isinstance(kind, str):
-            yield f"flow.settings.exitWhen[{place}].event.type", kind
+            yield f"flow.settings.{path}.event.type", kind
 
 
 def _deaf_waits(graph: Graph, checked: Mapping[str, CheckedNode]) -> list[Problem]:

@@ -15,6 +15,7 @@ from engine.config_templates import ConfigTemplate, compile_config
 from engine.entry_rules import EntryRule, entry_rule
 from engine.exit_rules import Exits, compile_exits
 from engine.flow import Edge, FlowVersion, Node
+from engine.goals import PlanGoal, compile_goal
 from engine.holdout import Holdout
 from engine.message_rules import MessageRules
 from engine.nodes.base import ERROR, ConditionType, NodeType, TriggerType
@@ -99,6 +100,8 @@ class Plan:
     """For each rank, the ranks a branch there can still reach; empty tuples where no node joins `all`."""
     exits: Exits
     """What ends its executions before their time."""
+    goal: PlanGoal | None
+    """What they are for."""
     hears: frozenset[str]
     """The event types that can move its executions."""
 
@@ -137,6 +140,7 @@ def compile_plan(version: FlowVersion) -> Plan:
         holdout = read_setting(Holdout, version.settings, "holdout")
         exits = compile_exits(version.settings)
         messages = read_setting(MessageRules, version.settings, "messages")
+        goal = compile_goal(version.settings)
     except ValueError as error:
         raise PlanError(f"flow {version.flow_id} version {version.version}: {error}") from error
     ends = [(edge.source_node_id, edge.target_node_id) for edge in edges]
@@ -163,7 +167,9 @@ def compile_plan(version: FlowVersion) -> Plan:
         edge_sources={index: rank_of[edge.source_node_id] for index, edge in ways},
         reach=_reach(nodes) if any(node.join_all for node in nodes) else (),
         exits=exits,
+        goal=goal,
         hears=exits.event_types
+        | frozenset({goal.listener.type} if goal else ())
         | frozenset(BY_EVENT_TYPE if exits.has_conditions else ())
         | frozenset(
             heard

@@ -59,6 +59,7 @@ class EndReason(StrEnum):
 
     COMPLETED = "completed"
     EXITED = "exited"
+    GOAL = "goal"
     LIMIT = "limit"
     CANCELLED = "cancelled"
     ARCHIVED = "archived"

@@ -127,9 +127,12 @@ class ExecutionRecord(Told):
 
 
 class DecisionRecord(Told):
-    """Something was held back, and why. `flowId` is null where no flow was reached, `nodeId` names a message's node."""
+    """Something was held back, and why, or a goal was counted. `flowId` is null where no flow was reached.
 
-    decision: Literal["suppressed", "held"]
+    `nodeId` names a message's node.
+    """
+
+    decision: Literal["suppressed", "held", "counted"]
     flow_id: str | None
     user_id: str | None
     workspace_id: str | None

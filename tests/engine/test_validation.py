@@ -177,7 +177,16 @@ class TestSettings:
         ("settings", "path", "words"),
         [
             ([], "", "is an array, not an object"),
-            ({"goal": {}}, ".goal", "goal is not supported yet"),
+            ({"goal": {}}, ".goal.event", "is missing"),
+            ({"goal": 5}, ".goal", "not an object"),
+            ({"goal": {"event": {"type": "email_open"}, "within": 5}}, ".goal.within", "did you mean withinSeconds?"),
+            ({"goal": {"event": {"type": "email_open"}, "withinSeconds": -5}}, ".goal.withinSeconds", "greater than"),
+            ({"goal": {"event": {"type": "campaign_created"}}}, ".goal.event.type", "is about a campaign"),
+            (
+                {"goal": {"event": {"type": "email_open", "match": {"x": "{{ nope }}"}}}},
+                ".goal.event.match.x",
+                "nope",
+            ),
             ({"exitWhen": {}}, ".exitWhen", "not a list of rules"),
             ({"exitWhen": [{}] * 51}, ".exitWhen", "50 is the most"),
             ({"exitWhen": ["reply"]}, ".exitWhen[0]", "not an object"),
@@ -298,6 +307,6 @@ def test_all_problems_come_at_once() -> None:
         "nodes[2].options.retry",
         "nodes[3].subtype",
         "edges[1].conditionLabel",
-        "flow.settings.goal",
+        "flow.settings.goal.event",
         "flow.triggerType",
     ]
