@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test quick check format lock bench clean
+.PHONY: help setup demo test quick property check format lock bench clean
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | sort
@@ -42,6 +42,9 @@ check: setup  ## style, types and the direction of imports
 
 quick: setup  ## the tests that need no service (seconds)
 	$(BIN)/pytest -m "not services"
+
+property: setup  ## the engine against the naive interpreter of tests/reference, 50,000 stories (10 minutes)
+	MAL_REFERENCE_EXAMPLES=50000 $(BIN)/pytest tests/property/test_reference.py
 
 test: check  ## everything: checks, quick tests first, then those on real Kafka and Postgres
 	$(BIN)/pytest

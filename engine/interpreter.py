@@ -35,6 +35,7 @@ from engine.inputs import (
     Step,
     TimerDue,
 )
+from engine.joins import can_still_reach
 from engine.listening import is_heard
 from engine.manners import NO_MANNERS, Deferred, Letter, Manners
 from engine.nodes.base import (
@@ -334,14 +335,14 @@ class _Wave:
 
     def _release(self) -> None:
         """Make those `join: all` nodes ready that no live branch can still reach."""
-        run, reach, by_id = self.run, self.plan.reach, self.plan.by_id
-        live = {rank for rank, _ in self.ready} | {by_id[node_id].rank for node_id, _ in run.waits}
-        held = {by_id[node_id].rank for node_id, _ in run.held}
-        for key in list(run.held):
-            rank = by_id[key[0]].rank
-            if not any(rank in reach[other] for other in live | (held - {rank})):
+        run, by_id = self.run, self.plan.by_id
+        held = [(by_id[node_id].rank, visit) for node_id, visit in run.held]
+        live = {*self.ready, *held, *((by_id[node_id].rank, visit) for node_id, visit in run.waits)}
+        for key, place in zip(list(run.held), held, strict=True):
+            others = (branch for branch in live if branch[0] != place[0])
+            if not any(can_still_reach(self.plan, run.arrivals, branch, place[0]) for branch in others):
                 run.held.remove(key)
-                heapq.heappush(self.ready, (rank, key[1]))
+                heapq.heappush(self.ready, place)
 
     # ---- nodes
 
