@@ -13,6 +13,7 @@ from store import limits
 
 COLUMNS = (
     field("kind"), field("id"), field("maxActionsPerExecution"), field("maxExternalWrites"), field("maxContactActions"),
+    field("holdout"), field("messages"),
 )  # fmt: skip
 
 

@@ -79,6 +79,8 @@ create table automation_limits (
     max_actions_per_execution integer check (max_actions_per_execution between 1 and 10000),
     max_external_writes       integer check (max_external_writes between 1 and 10000),
     max_contact_actions       integer check (max_contact_actions between 1 and 10000),
+    holdout                   json,
+    messages                  json,
     updated_at                timestamptz not null default now(),
     primary key (kind, id)
 );

@@ -26,3 +26,19 @@ def test_a_limit_that_is_set_is_on_kafka_when_the_command_answers(mal: Mal, topi
     rows(mal("limits", "set", *whose, "--max-actions", "9", "--json"))
     shown = rows(mal("limits", "show", *whose, "--json"))
     assert shown == [{**expected, "maxActionsPerExecution": 9}]
+
+
+def test_rules_for_all_flows_are_set_like_limits(mal: Mal, topics: str) -> None:
+    whose = ("--user", "u-rules")
+    rules = {"quietHours": {"from": "22:00", "to": "07:00"}}
+    (shown,) = rows(
+        mal("limits", "set", *whose, "--holdout", "5", "--messages", orjson.dumps(rules).decode(), "--json")
+    )
+    assert shown == {"kind": "user", "id": "u-rules", **DEFAULTS, "holdout": {"percent": 5.0}, "messages": rules}
+    (record,) = [record for record in records(topics, FLOWS) if record.key == b"limits/user/u-rules"]
+    assert orjson.loads(record.value)["messages"]["quietHours"] == rules["quietHours"]
+    refused = mal("limits", "set", *whose, "--messages", '{"quietHour": {}}')
+    assert refused.exit_code == 1
+    assert "did you mean quietHours?" in refused.stderr
+    assert mal("limits", "set", *whose, "--messages", "{").exit_code == 2
+    assert mal("limits", "set", *whose).exit_code == 2

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
+from engine.flow import LimitsRecord
+from engine.holdout import Holdout
+from engine.message_rules import MessageRules
 from store import limits, outbox
 from store.errors import InvalidInputError
 from store.pool import Pool
@@ -62,3 +66,38 @@ async def test_nothing_to_set_is_refused(pool: Pool) -> None:
 async def test_an_id_that_cannot_be_is_refused(pool: Pool, identity: str, why: str) -> None:
     with pytest.raises(InvalidInputError, match=why):
         await limits.set_limits(pool, "user", identity, max_external_writes=1)
+
+
+async def test_rules_for_all_flows_are_set_shown_and_sent(pool: Pool) -> None:
+    messages = {"quietHours": {"from": "22:00", "to": "07:00"}, "caps": [{"max": 2, "scope": "all"}]}
+    whose = {"kind": "workspace", "id": "space", **DEFAULTS}
+    assert await limits.set_limits(pool, "workspace", "space", holdout={"percent": 5}) == {
+        **whose, "holdout": {"percent": 5},
+    }  # fmt: skip
+    held = await limits.set_limits(pool, "workspace", "space", messages=messages)
+    assert held == {**whose, "holdout": {"percent": 5}, "messages": messages}
+    assert await limits.show(pool, "workspace", "space") == held
+    sent: list[bytes | None] = []
+
+    async def send(key: bytes, value: bytes | None) -> None:
+        sent.append(value)
+
+    await outbox.relay(pool, send)
+    read = LimitsRecord.model_validate_json(sent[-1] or b"")
+    assert read.messages == MessageRules.model_validate(messages)
+    assert read.holdout == Holdout(percent=5)
+
+
+@pytest.mark.parametrize(
+    ("rules", "why"),
+    [
+        ({"holdout": {"percent": 101}}, "holdout.percent is 101"),
+        ({"holdout": 5}, "holdout is 5, not an object"),
+        ({"messages": {"quietHours": {"form": "22:00"}}}, "did you mean from"),
+        ({"messages": []}, "messages is an array, not an object"),
+    ],
+)
+async def test_a_rule_that_is_wrong_is_refused(pool: Pool, rules: dict[str, Any], why: str) -> None:
+    with pytest.raises(InvalidInputError, match=why):
+        await limits.set_limits(pool, "user", "user_001", **rules)
+    assert await limits.show(pool, "user", "user_001") == {"kind": "user", "id": "user_001", **DEFAULTS}
