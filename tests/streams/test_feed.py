@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from streams.answers import Answer, parse_answer
 from streams.codecs import to_json
 from streams.events import Poison
-from streams.feed import MAX_RECORD_BYTES, MAX_VALUE_BYTES, read_result, fit_record, shorten
+from streams.feed import MAX_RECORD_BYTES, MAX_VALUE_BYTES, fit_record, read_result, shorten
 from streams.feed_shapes import DecisionRecord, ExecutionRecord
 from tests.streams.records import record
 
