@@ -36,8 +36,20 @@ PARTS: list[tuple[str, dict[str, Any]]] = [
     ("if_metric_greater", {"metric": "{{ event.at }}", "threshold": 0}),
     ("log_event", {"message": "{{ event.at | date: '%Y' }} {{ steps.n1.output }}", "data": {"e": "{{ event }}"}}),
     ("tag_contact", {"tag": "{{ event.n | divided_by: 0 }}"}),
+    *(
+        ("wait_for_event", {"type": kind, "match": match, "timeoutSeconds": 80})
+        for kind in ("email_open", "email_reply")
+        for match in ({}, {"n": "{{ event.n }}"})
+    ),
 ]
 AWAIT = {"awaitResult": True, "timeoutSeconds": 100, "retry": {"maxAttempts": 3, "initialSeconds": 40}}
+SETTINGS: list[dict[str, Any]] = [
+    {}, {}, {"goal": {"event": {"type": "segment_updated"}, "withinSeconds": 90}},
+    {"goal": {"event": {"type": "email_open", "match": {"n": "{{ event.n }}"}}, "exit": False}},
+    {"exitWhen": [{"event": {"type": "email_reply", "match": {"n": "{{ event.n }}"}}}]},
+    {"exitWhen": [{"condition": {"subtype": "if_field_match", "config": {
+        "field": "engagement.openCount", "operator": "greater_than", "value": "{{ event.n }}"}}}]},
+]  # fmt: skip
 NAMES = ["t", *(f"n{place}" for place in range(1, 7))]
 LABELS = st.sampled_from([None, None, "true", "false", "error", "event", "timeout"])
 EDGES = st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES[1:]), LABELS)
@@ -61,16 +73,20 @@ def flows(draw: st.DrawFn, flow_id: str) -> dict[str, Any] | None:
     edges = [
         {"id": f"e{place}", "sourceNodeId": source, "targetNodeId": target, "conditionLabel": label}
         for place, (source, target, label) in enumerate(drawn)
-        if label in {None, "error"} or node_types()[next(n for n in nodes if n["id"] == source)["subtype"]].ports
+        if label in {None, "error", *node_types()[next(n for n in nodes if n["id"] == source)["subtype"]].ports}
     ]
-    if not validate_graph(build_graph(nodes, edges)).is_valid:
+    settings = draw(st.sampled_from(SETTINGS))
+    if not validate_graph(build_graph(nodes, edges), settings).is_valid:
         return None
-    return {"flowId": flow_id, "version": 1, "name": flow_id, "userId": "user_001", "nodes": nodes, "edges": edges}
+    return {
+        "flowId": flow_id, "version": 1, "name": flow_id, "userId": "user_001", "settings": settings, "nodes": nodes,
+        "edges": edges,
+    }  # fmt: skip
 
 
 EVENTS = st.fixed_dictionaries({
     "id": st.sampled_from("123456789"),
-    "type": st.sampled_from([*TRIGGERS, *TRIGGERS, "campaign_metrics_updated", "context_updated"]),
+    "type": st.sampled_from([*TRIGGERS, *TRIGGERS, "email_reply", "email_reply", "context_updated"]),
     "source": st.sampled_from(["email_engine", "tracker"]),
     "payload": st.dictionaries(
         st.sampled_from(["n", "at", "team", "tags", "name", "metrics", "replied", "action"]),
