@@ -476,6 +476,73 @@ class TestHouse:
         assert sent(driver) == ["send_email_campaign", "tag_contact"]
 
 
+class TestTogether:
+    """With what else a flow can do."""
+
+    def test_a_paused_flow_releases_nothing_and_the_resume_asks_again(self) -> None:
+        driver = driver_at(EVENING, flow({**QUIET, "expireAfterSeconds": 10 * DAY}))
+        driver.send(opened())
+        driver.set_status("flow-1", "paused")
+        driver.advance(DAY)  # past the morning, and night again
+        assert sent(driver) == []
+        driver.set_status("flow-1", "published")
+        driver.advance(1)
+        assert sent(driver) == []
+        assert decisions(driver) == [("held", "quiet_hours")] * 2
+        driver.advance(11 * HOUR)
+        assert sent(driver) == ["send_email_campaign", "tag_contact"]
+
+    def test_a_reply_by_night_ends_what_was_held(self) -> None:
+        drawn = flow(QUIET)
+        leaves = drawn.model_copy(
+            update={"settings": {**drawn.settings, "exitWhen": [{"event": {"type": "email_reply"}}]}}
+        )
+        driver = driver_at(EVENING, leaves)
+        driver.send(opened())
+        driver.send(event("email_reply", contactId="c1", campaignId="k1"))
+        driver.advance(2 * DAY)
+        assert sent(driver) == []
+        assert [record["endReason"] for record in driver.executions] == ["exited"]
+
+    def test_an_answer_is_awaited_from_the_release_on(self) -> None:
+        nodes: dict[str, Any] = {
+            "t": ("email_open", {}), "m": ("schedule_followup", MAIL, {"awaitResult": True}),
+            "n": ("tag_contact", {"tag": "{{ steps.m.output.state }}"}),
+        }  # fmt: skip
+        driver = driver_at(EVENING, version(nodes, "t>m m>n", settings={"messages": QUIET}))
+        driver.send(opened())
+        driver.advance(12 * HOUR)
+        assert sent(driver) == ["schedule_followup"]
+        assert [reason for reason, _ in waits(driver)] == ["answer"]
+        driver.answer(output={"state": "queued"})
+        assert driver.commands[-1]["payload"] == {"contactId": "c1", "tag": "queued"}
+
+    def test_a_retry_of_the_system_counts_as_one_message(self) -> None:
+        nodes: dict[str, Any] = {
+            "t": ("email_open", {}), "m": ("send_email_campaign", MAIL, {"awaitResult": True}),
+        }  # fmt: skip
+        driver = FlowDriver(version(nodes, "t>m", settings={"messages": {"caps": [{"max": 2}], "onHeld": "skip"}}))
+        driver.send(opened())
+        driver.answer(status="failed", retryable=True)
+        driver.advance(600)
+        assert [command.attempt for _, command in driver.sent] == [1, 2]
+        driver.answer()
+        driver.send(opened())
+        driver.answer()
+        driver.send(opened())
+        assert len(driver.sent) == 3
+        assert decisions(driver) == [("suppressed", "capped")]
+
+    def test_entry_rules_and_manners_are_two_things_on_the_feed(self) -> None:
+        drawn = flow({**ONE_A_WEEK, "onHeld": "skip"})
+        both = drawn.model_copy(update={"settings": {**drawn.settings, "entry": {"maxRunning": 1}}})
+        driver = FlowDriver(both)
+        for _ in range(3):
+            driver.send(opened())
+        assert decisions(driver) == [("suppressed", "capped")] * 2
+        assert all("nodeId" in record for record in driver.decisions)
+
+
 class TestSettings:
     def test_the_page_of_the_product_is_valid(self) -> None:
         settings = {

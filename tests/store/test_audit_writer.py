@@ -305,3 +305,14 @@ async def test_an_execution_that_was_held_back_is_shown_as_the_decision(pool: Po
     assert await executions.show(pool, "x-9") == told
     assert await executions.show(pool, "x-10") is None
     assert await reconcile.count_decisions(pool) == {("suppressed", "duplicate_event"): 2}
+
+
+async def test_a_message_that_is_held_within_an_execution_is_a_decision_beside_it(pool: Pool) -> None:
+    held = {**decision(executionId="x-1", reason="quiet_hours", decision="held"), "nodeId": "n-1", "visit": 1}
+    del held["input"]  # a timer released it
+    await AuditWriter(pool).write_feed(batch(log([execution("x-1"), held])))
+    shown = await executions.show(pool, "x-1")
+    assert shown is not None
+    assert shown["executionId"] == "x-1"
+    assert "steps" in shown
+    assert await reconcile.count_decisions(pool) == {("held", "quiet_hours"): 1}

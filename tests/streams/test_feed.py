@@ -159,3 +159,15 @@ def test_an_answer_is_read() -> None:
 def test_what_is_no_answer_is_poison(value: Any, why: str) -> None:
     with pytest.raises(Poison, match=why):
         read_result(record(value))
+
+
+def test_a_message_that_is_held_tells_its_node_and_until_when() -> None:
+    told = {
+        "decision": "held", "reason": "quiet_hours", "flowId": "f", "flowVersion": 1, "userId": "u",
+        "workspaceId": None, "subject": {"type": "contact", "id": "c"}, "eventId": "e", "at": "2026-11-01T22:30:00Z",
+        "type": "email_open", "source": "email_engine", "executionId": "x", "nodeId": "n", "visit": 1,
+        "for": "quiet_hours", "until": "2026-11-02T08:05:00Z",
+    }  # fmt: skip
+    described = DecisionRecord.model_validate(orjson.loads(fit_record(told))).wire()
+    assert told.items() <= described.items()
+    assert described["input"] is None
