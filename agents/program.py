@@ -147,6 +147,10 @@ class FlowProgram:
             self._decider.fact(trigger.entity, trigger.event, index, moment)
         elif trigger.kind == "manual" and trigger.flow_id is not None:
             self._decider.manual(trigger.flow_id, trigger.event, source, index, moment)
+        elif trigger.held is not None and trigger.flow_id is not None:
+            self._decider.resumed(trigger.flow_id, trigger.event, trigger.held, source, index, moment)
+        elif trigger.status is not None and trigger.flow_id is not None:
+            self._decider.applied(trigger.flow_id, trigger.status, trigger.at_ms, trigger.event, source, index, moment)
         elif trigger.verb is not None and trigger.execution is not None:
             self._decider.control(trigger.verb, trigger.execution, trigger.event, source, index, moment)
         else:

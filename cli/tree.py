@@ -14,8 +14,8 @@ FLOWS: Mapping[str, Entry] = {
     "export": Command("cli.flows.export", "Write a flow as a flow file."),
     "diff": Later(),
     "publish": Command("cli.flows.publish", "Freeze the draft of a flow as its next version."),
-    "pause": Later(),
-    "resume": Later(),
+    "pause": Command("cli.flows.pause", "Hold what a flow matches, and what runs of it."),
+    "resume": Command("cli.flows.resume", "End a pause, and take what it held from the log again."),
     "archive": Command("cli.flows.archive", "End a flow and what runs of it."),
 }
 

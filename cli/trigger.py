@@ -57,7 +57,8 @@ async def _trigger(settings: Settings, named: str, payload: dict[str, Any], idem
         flow = await find_flow(FlowStore(pool), named)
     if flow.status != "published":
         state = "a draft" if flow.status == "draft" else flow.status
-        raise Refused(f"the flow {flow.name!r} ({flow.id}) is {state}; publish it first (`mal flows publish`)")
+        way_back = "resume" if flow.status == "paused" else "publish"
+        raise Refused(f"the flow {flow.name!r} ({flow.id}) is {state}; {way_back} it first (`mal flows {way_back}`)")
     with kafka_errors(bootstrap):
         async with AutomationClient(**settings.kafka_client()) as client:
             try:

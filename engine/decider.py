@@ -13,17 +13,18 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
-from engine import awaited, facts, feed, goals, lifecycle, retrying
+from engine import awaited, facts, feed, goals, lifecycle, resuming, retrying
 from engine.admission import admit, starting_context
 from engine.due import Timer, change_timer
 from engine.entered import Entry, new_entry, note_running, note_sent, sent_to
 from engine.events import MAX_DEPTH, Event
-from engine.flow import FlowHead
+from engine.flow import FlowHead, StatusChange
 from engine.goals import PlanGoal
 from engine.inputs import (
     Answered,
     Ended,
     EventHeard,
+    Held,
     Input,
     Moment,
     Paused,
@@ -36,7 +37,7 @@ from engine.inputs import (
 from engine.interpreter import step
 from engine.limits import House
 from engine.manners import NO_MANNERS, Manners
-from engine.matching import Index
+from engine.matching import Index, triggers
 from engine.nodes.registry import node_types
 from engine.plan import Plan
 from engine.run import Run
@@ -51,6 +52,7 @@ from engine.types import (
     NodeId,
     Origin,
     Scope,
+    Standing,
     StepError,
     Subject,
     Verb,
@@ -168,22 +170,67 @@ class Decider:
         for run in self._hearers(key, event, index):
             self._move(run, EventHeard(event, reaches_goal=run.id in ends), source, index, moment)
         for plan in index.matches(event, moment.now_ms):
-            self._enter(plan, key, row, event, source, index, moment, origin)
+            if lifecycle.is_paused(index.flows[plan.flow_id].head, moment.now_ms):
+                self._hold(plan, event, source, moment)
+            else:
+                self._enter(plan, key, row, event, source, index, moment, origin)
 
     def manual(self, flow_id: FlowId, event: Event, source: Source, index: Index, moment: Moment) -> None:
         """Decide a manual trigger: it starts one flow, whatever its trigger is."""
         flow = index.flows.get(flow_id)
-        plan = flow.plan_at(moment.now_ms) if flow else None
+        plan = flow.matching_plan_at(moment.now_ms) if flow else None
         if event.scope is None or event.subject is None:
             self._suppress(event, source, "unscoped", moment)
-        elif plan is None:
+        elif flow is None or plan is None:
             self._suppress(event, source, "not_published", moment, flow_id)
         else:
             key = row_key(event.scope, event.subject)
             row = self._accept(key, event, source, moment)
-            if row is not None:
-                self._tables.put(SUBJECTS, key, row)
+            if row is None:
+                return
+            self._tables.put(SUBJECTS, key, row)
+            if lifecycle.is_paused(flow.head, moment.now_ms):
+                self._hold(plan, event, source, moment)
+            else:
                 self._enter(plan, key, row, event, source, index, moment, "manual")
+
+    def resumed(self, flow_id: FlowId, event: Event, held: Held, source: Source, index: Index, moment: Moment) -> None:
+        """Decide a match again that a pause of its flow held: by `onResume`, the version and the facts of now.
+
+        Args:
+            flow_id: which flow.
+            event: what matched it.
+            held: when, and whether it was started by hand.
+            source: where the event lies.
+            index: the published flows.
+            moment: now.
+        """
+        flow = index.flows.get(flow_id)
+        plan = flow.matching_plan_at(moment.now_ms) if flow else None
+        if event.scope is None or event.subject is None:
+            self._suppress(event, source, "unscoped", moment)
+        elif flow is None or plan is None:
+            self._suppress(event, source, "not_published", moment, flow_id)
+        elif lifecycle.is_paused(flow.head, moment.now_ms):
+            self._hold(plan, event, source, moment)
+        elif resuming.is_skipped(plan.on_resume, held.at_ms, moment.now_ms, self._time_scale):
+            self._suppress(event, source, "skipped_on_resume", moment, flow_id)
+        elif not (held.by_hand or triggers(plan, event)):
+            self._suppress(event, source, "not_matching", moment, flow_id)
+        else:
+            key = row_key(event.scope, event.subject)
+            row = self._tables.get(SUBJECTS, key) or {}
+            self._enter(plan, key, row, event, source, index, moment, "manual" if held.by_hand else "backfill")
+
+    def applied(
+        self, flow_id: FlowId, status: Standing, at_ms: int, event: Event, source: Source, index: Index, moment: Moment
+    ) -> bool:
+        """Say on the feed that this shard has applied a change of a flow's status; False where it has not yet."""
+        flow = index.flows.get(flow_id)
+        if flow is None or StatusChange(status=status, at_ms=at_ms) not in flow.head.statuses or at_ms > moment.now_ms:
+            return False
+        self._sink.record(None, feed.applied_record(flow_id, status, event, source.wire(), moment.now_ms))
+        return True
 
     def fact(self, entity: Subject, event: Event, index: Index, moment: Moment) -> None:
         """Fold a fact of an entity that was not its event's subject; it matches nothing."""
@@ -469,6 +516,11 @@ class Decider:
                 else:
                     awaited.end(row, command, moment.now_ms)
         self._tables.put(ENTRIES, key, row)
+
+    def _hold(self, plan: Plan, event: Event, source: Source, moment: Moment) -> None:
+        """Note on the feed what a paused flow would have taken: from there it is taken again on resume."""
+        record = feed.decision_record("held", "paused", event, source.wire(), moment.now_ms, plan.flow_id)
+        self._sink.record(event.subject, record)
 
     def _suppress(
         self,

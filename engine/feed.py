@@ -10,7 +10,7 @@ from engine.ids import execution_id
 from engine.inputs import Answered, HeldBack, Step
 from engine.plan import Plan
 from engine.run import Run
-from engine.types import FlowId, Json
+from engine.types import FlowId, Json, Standing
 from engine.wire import rfc3339
 
 
@@ -134,6 +134,18 @@ def held_back_record(run: Run, held: HeldBack, source: Mapping[str, Json] | None
     if source is not None:
         record["input"] = source
     return record
+
+
+def applied_record(
+    flow_id: FlowId, status: Standing, event: Event, source: Mapping[str, Json], now_ms: int
+) -> dict[str, Json]:
+    """Return the record of a shard that has applied a change of a flow's status, which somebody asked it for."""
+    return {
+        **decision_record("suppressed", status, event, source, now_ms, flow_id),
+        "decision": "applied",
+        "subject": None,
+        "executionId": None,
+    }
 
 
 def decision_record(

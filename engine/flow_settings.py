@@ -14,6 +14,7 @@ from engine.json_shape import json_fault
 from engine.keys import Fault, key_faults
 from engine.message_faults import message_faults
 from engine.problems import shown
+from engine.resuming import OnResume
 from engine.setting_models import model_faults
 from engine.types import Json
 
@@ -23,10 +24,9 @@ SETTINGS: Final[Mapping[str, Callable[[Json, str], list[Fault]]]] = {
     "goal": goal_faults,
     "holdout": partial(model_faults, Holdout),
     "messages": message_faults,
+    "onResume": partial(model_faults, OnResume),
 }
 """Setting → its faults, of a value and its path."""
-
-LATER: Final = frozenset({"onResume"})
 
 
 def setting_faults(settings: Json, path: str = "flow.settings") -> list[Fault]:
@@ -37,7 +37,7 @@ def setting_faults(settings: Json, path: str = "flow.settings") -> list[Fault]:
         return [(path, f"{path} is {shown(settings)}, not an object")]
     if fault := json_fault(settings):
         return [(path, f"{path} {fault}")]
-    faults = key_faults(settings, path, SETTINGS.keys(), LATER)
+    faults = key_faults(settings, path, SETTINGS.keys())
     for key, check in SETTINGS.items():
         if key in settings:
             faults += check(settings[key], f"{path}.{key}")

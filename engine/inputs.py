@@ -88,6 +88,14 @@ class Retried:
     """Somebody has an execution that ended go on from its failed nodes."""
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """That a pause of its flow held an event: when, in log time, and whether it was to start the flow by hand."""
+
+    at_ms: int
+    by_hand: bool
+
+
 Input = Started | TimerDue | EventHeard | Answered | Ended | Paused | Resumed | Retried
 
 

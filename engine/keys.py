@@ -1,7 +1,4 @@
-"""The keys of settings and options: which are built, which a later version brings, which nobody knows.
-
-What is not built yet is refused by name, never accepted and ignored.
-"""
+"""The keys of settings and options that nobody knows: refused by name, never accepted and ignored."""
 
 from __future__ import annotations
 
@@ -16,16 +13,14 @@ Fault = tuple[str, str]
 """A path below the value that was checked, and what is wrong there."""
 
 
-def key_faults(value: Mapping[str, Json], path: str, built: AbstractSet[str], later: AbstractSet[str]) -> list[Fault]:
-    """Return a fault for each key that is not built, naming it and its value."""
+def key_faults(value: Mapping[str, Json], path: str, known: AbstractSet[str]) -> list[Fault]:
+    """Return a fault for each key that is not known, naming it."""
     faults: list[Fault] = []
     for key in value:
         where = f"{path}.{key}"
-        if key in later:
-            faults.append((where, f"{where} is {shown(value[key])}: {key} is not supported yet; leave it out"))
-        elif key not in built:
-            near = did_you_mean(key, built | later)
-            faults.append((where, f"{where}: unknown key {shown(key)}{near}; known: {one_of(built)}"))
+        if key not in known:
+            near = did_you_mean(key, known)
+            faults.append((where, f"{where}: unknown key {shown(key)}{near}; known: {one_of(known)}"))
     return faults
 
 

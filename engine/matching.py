@@ -49,6 +49,13 @@ class IndexedFlow:
         version = self.head.version_at(now_ms)
         return self.plans.get(version) if version is not None else None
 
+    def matching_plan_at(self, now_ms: int) -> Plan | None:
+        """Return the plan that events match at a moment of log time: also of a paused flow, which holds its matches."""
+        if self.head.status_at(now_ms) not in {"published", "paused"}:
+            return None
+        version = self.head.version_at(now_ms)
+        return self.plans.get(version) if version is not None else None
+
     def archived_at(self, now_ms: int) -> bool:
         """Whether the flow is archived at a moment of log time."""
         return self.head.status_at(now_ms) == "archived"
@@ -69,14 +76,14 @@ class Index:
         return self.hearers.get(event.scope, _NOBODY).get(event.type, _NO_FLOWS) if event.scope else _NO_FLOWS
 
     def matches(self, event: Event, now_ms: int) -> Iterator[Plan]:
-        """Yield the plans that this event starts, in the order of their flow ids."""
+        """Yield the plans that this event matches, in the order of their flow ids; those of paused flows, too."""
         if event.scope is None:
             return
         candidates = self.by_scope.get(event.scope, {}).get(event.type)
         if candidates is None:
             return
         for flow_id in candidates.of(opaque_id(event.payload.get("campaignId"))):
-            plan = self.flows[flow_id].plan_at(now_ms)
+            plan = self.flows[flow_id].matching_plan_at(now_ms)
             if plan is not None and triggers(plan, event):
                 yield plan
 

@@ -22,6 +22,7 @@ from engine.nodes.base import ERROR, ConditionType, NodeType, TriggerType
 from engine.nodes.registry import node_types
 from engine.options import Options, read_options
 from engine.ranks import rank_nodes, rank_rest
+from engine.resuming import OnResume
 from engine.setting_models import read_setting
 from engine.systems import BY_EVENT_TYPE
 from engine.types import FlowId, Json, NodeId, Scope, scope_of
@@ -96,6 +97,8 @@ class Plan:
     """Who does not."""
     messages: MessageRules | None
     """How often and when people may be written to."""
+    on_resume: OnResume | None
+    """What becomes of matches that a pause held."""
     reach: tuple[frozenset[int], ...]
     """For each rank, the ranks a branch there can still reach; empty tuples where no node joins `all`."""
     exits: Exits
@@ -138,6 +141,7 @@ def compile_plan(version: FlowVersion) -> Plan:
     try:
         entry = entry_rule(version.settings)
         holdout = read_setting(Holdout, version.settings, "holdout")
+        on_resume = read_setting(OnResume, version.settings, "onResume")
         exits = compile_exits(version.settings)
         messages = read_setting(MessageRules, version.settings, "messages")
         goal = compile_goal(version.settings)
@@ -164,6 +168,7 @@ def compile_plan(version: FlowVersion) -> Plan:
         entry=entry,
         holdout=holdout,
         messages=messages,
+        on_resume=on_resume,
         edge_sources={index: rank_of[edge.source_node_id] for index, edge in ways},
         reach=_reach(nodes) if any(node.join_all for node in nodes) else (),
         exits=exits,

@@ -16,6 +16,8 @@ Origin = Literal["live", "manual", "schedule", "backfill"]
 Verb = Literal["pause", "resume", "cancel", "retry"]
 """What a person can have one execution do."""
 VERBS: Final[tuple[Verb, ...]] = get_args(Verb)
+Standing = Literal["published", "paused"]
+"""How a flow can stand that a pause comes to, or ends for."""
 Json = Any
 """A decoded JSON value. Events and configs are free-form by contract, so their leaves have no narrower type."""
 

@@ -19,10 +19,6 @@ class NotFoundError(StoreError, LookupError):
     """There is no such flow, node or edge."""
 
 
-class NotSupportedYetError(StoreError):
-    """A part of the contract that a later version brings."""
-
-
 class InvalidFlowError(StoreError):
     """A flow that is not valid was to be published or applied; `problems` are all that is wrong with it."""
 

@@ -13,7 +13,7 @@ from engine.json_values import json_equal
 from engine.problems import one_of, shown
 from engine.types import FlowId, Json
 from engine.wire import Wire
-from store.errors import InvalidInputError, NotSupportedYetError
+from store.errors import InvalidInputError
 from store.shapes import read_model
 
 MAX_NAME_CHARS: Final = 200
@@ -60,6 +60,7 @@ class Change:
 
     values: Mapping[str, Json] = field(default_factory=dict)
     activate: bool = False
+    deactivate: bool = False
 
 
 def changed_fields(flow: Flow, given: Mapping[str, Any]) -> Change:
@@ -67,7 +68,6 @@ def changed_fields(flow: Flow, given: Mapping[str, Any]) -> Change:
 
     Raises:
         InvalidInputError: a field is unknown, of the wrong type, or not to be changed.
-        NotSupportedYetError: isActive false on an active flow, which would pause it.
     """
     names = {str(model_field.alias): name for name, model_field in Flow.model_fields.items()}
     asked: dict[str, Json] = {}
@@ -80,8 +80,7 @@ def changed_fields(flow: Flow, given: Mapping[str, Any]) -> Change:
         elif getattr(flow, name) != value:
             raise InvalidInputError(f"{key} of a flow cannot be changed (it is {shown(getattr(flow, name))})")
     read = read_model(_Changed, asked, what="flow")
-    if read.is_active is False and "is_active" in asked and flow.is_active:
-        raise NotSupportedYetError("isActive: false pauses a flow, which is not supported yet; archive it instead")
     values = {name: getattr(read, name) for name in asked if name != "is_active"}
     values = {name: value for name, value in values.items() if not json_equal(getattr(flow, name), value)}
-    return Change(values, activate=read.is_active)
+    deactivate = flow.is_active and "is_active" in asked and not read.is_active
+    return Change(values, activate=read.is_active, deactivate=deactivate)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, overload
 from uuid import uuid4
 
+import asyncpg
+
 from engine.flow import Edge, Flow, Node
 from engine.types import FlowId, Json
 from store import changes, publishing
@@ -22,6 +24,7 @@ from store.shapes import (
     read_edge,
     read_model,
     read_node,
+    statuses_of,
     to_json,
 )
 from store.statements import statement
@@ -32,6 +35,13 @@ class PublishedFlow(Flow):
     """A flow after a publish or archive; `changed` says whether that did anything."""
 
     changed: bool
+
+
+class PausedFlow(PublishedFlow):
+    """A flow after a pause or resume: since when it stands so, and since when it was paused (None: never)."""
+
+    at_ms: int
+    paused_at_ms: int | None
 
 
 class FlowStore:
@@ -100,12 +110,12 @@ class FlowStore:
         return flow_of(row)
 
     async def update_flow(self, flow_id: str, changed: Mapping[str, Any] | None = None, /, **fields: Json) -> Flow:
-        """Change fields of a draft: name, description, triggerType, settings; isActive true publishes it.
+        """Change fields of a draft: name, description, triggerType, settings; isActive true publishes it, or ends its
+        pause, and false pauses it.
 
         Raises:
             NotFoundError: there is no such flow.
             InvalidInputError: a field is unknown, of the wrong type, or not to be changed.
-            NotSupportedYetError: isActive false on an active flow, which would pause it.
             InvalidFlowError: isActive true on a flow that is not valid; nothing is changed.
         """
         async with self._pool.acquire() as connection, connection.transaction():
@@ -118,10 +128,12 @@ class FlowStore:
                     to_json(new.settings),
                 )  # fmt: skip
                 await changes.record(connection, self._actor, "flow.update", flow_id, {"fields": sorted(change.values)})
+            asked: dict[str, Any] = {"actor": self._actor, "now_ms": self._now_ms()}
             if change.activate:
-                row, _ = await publishing.publish(
-                    connection, flow_id, policy="pin", actor=self._actor, now_ms=self._now_ms()
-                )
+                row, _ = await publishing.publish(connection, flow_id, policy="pin", **asked)
+                row, _ = await publishing.resume(connection, flow_id, **asked)
+            elif change.deactivate:
+                row, _ = await publishing.pause(connection, flow_id, **asked)
         return flow_of(row)
 
     async def delete_flow(self, flow_id: str) -> bool:
@@ -143,11 +155,25 @@ class FlowStore:
             )
         return PublishedFlow(**dict(flow_of(row)), changed=changed)
 
-    async def archive_flow(self, flow_id: str) -> PublishedFlow:
+    async def archive_flow(self, flow_id: str, *, drain: bool = False) -> PublishedFlow:
         """Take a flow out of force (see `publishing.archive`)."""
         async with self._pool.acquire() as connection, connection.transaction():
-            row, changed = await publishing.archive(connection, flow_id, actor=self._actor, now_ms=self._now_ms())
+            row, changed = await publishing.archive(
+                connection, flow_id, drain=drain, actor=self._actor, now_ms=self._now_ms()
+            )
         return PublishedFlow(**dict(flow_of(row)), changed=changed)
+
+    async def pause_flow(self, flow_id: str) -> PausedFlow:
+        """Pause a published flow (see `publishing.pause`)."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            row, changed = await publishing.pause(connection, flow_id, actor=self._actor, now_ms=self._now_ms())
+        return _paused(row, changed=changed)
+
+    async def resume_flow(self, flow_id: str) -> PausedFlow:
+        """End the pause of a flow (see `publishing.resume`)."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            row, changed = await publishing.resume(connection, flow_id, actor=self._actor, now_ms=self._now_ms())
+        return _paused(row, changed=changed)
 
     # ---- nodes and edges
 
@@ -228,6 +254,14 @@ class FlowStore:
                     await connection.execute(statement(f"flows.{name}"), flow_id, part_id)
                 await changes.record(connection, self._actor, f"{what}.delete", flow_id, {f"{what}Id": part_id})
             return bool(owners)
+
+
+def _paused(row: asyncpg.Record, *, changed: bool) -> PausedFlow:
+    statuses = statuses_of(row)
+    pauses = [change.at_ms for change in statuses[-2:] if change.status == "paused"]
+    return PausedFlow(
+        **dict(flow_of(row)), changed=changed, at_ms=statuses[-1].at_ms, paused_at_ms=pauses[-1] if pauses else None
+    )
 
 
 async def _touch(connection: Connection, flow_id: str) -> str:

@@ -22,7 +22,7 @@ from engine.flow import (
 from engine.graph import build_graph, validate_graph
 from engine.json_values import json_equal
 from engine.problems import problem
-from engine.types import FlowId, NodeId
+from engine.types import FlowId, NodeId, Standing
 from store import changes, outbox
 from store.errors import InvalidFlowError, InvalidInputError, NotFoundError
 from store.pool import Connection, fetch_one
@@ -48,7 +48,7 @@ async def lock_flow(connection: Connection, flow_id: str) -> asyncpg.Record:
 async def publish(
     connection: Connection, flow_id: str, *, policy: str, actor: str | None, now_ms: int
 ) -> tuple[asyncpg.Record, bool]:
-    """Freeze the draft into the next version, and put flow and version into force.
+    """Freeze the draft into the next version, and put flow and version into force; a paused flow stays paused.
 
     A draft that is the same as the latest version makes no new one.
 
@@ -72,7 +72,9 @@ async def publish(
     drawn = await _frozen(connection, row)
     latest = await _definition(connection, row)
     is_new = latest is None or not _same(latest, drawn)
-    if not is_new and row["status"] == "published":
+    # What is paused stays so: only a resume takes what the pause has held.
+    status: FlowStatus = "paused" if row["status"] == "paused" else "published"
+    if not is_new and row["status"] == status:
         return row, False
     at_ms = await _in_force_from(connection, row, now_ms)
     if is_new:
@@ -83,15 +85,65 @@ async def publish(
         await connection.execute(statement("versions.insert"), flow_id, drawn.version, policy, at_ms, definition, actor)
         await outbox.add(connection, outbox.version_key(drawn.flow_id, drawn.version), drawn)
     version = drawn.version if is_new else row["latest_version"]
-    row = await _set_status(connection, row, "published", version, at_ms)
+    row = await _set_status(connection, row, status, version, at_ms)
     await changes.record(connection, actor, "flow.publish", flow_id, {"version": version, "policy": policy})
     return row, True
 
 
-async def archive(
+async def pause(connection: Connection, flow_id: str, *, actor: str | None, now_ms: int) -> tuple[asyncpg.Record, bool]:
+    """Pause a published flow: what it matches is held, and what runs is held before its next node.
+
+    Returns:
+        The row of the flow, and whether anything changed.
+
+    Raises:
+        NotFoundError: there is no such flow.
+        InvalidInputError: it is not published.
+    """
+    return await _change_standing(connection, flow_id, "published", "paused", "flow.pause", actor, now_ms)
+
+
+async def resume(
     connection: Connection, flow_id: str, *, actor: str | None, now_ms: int
 ) -> tuple[asyncpg.Record, bool]:
-    """Take a flow out of force: no new entries, and what runs ends `archived`.
+    """End the pause of a flow. The caller has the flow take again what was held (`streams.resuming`).
+
+    Returns:
+        The row of the flow, and whether anything changed.
+
+    Raises:
+        NotFoundError: there is no such flow.
+        InvalidInputError: it is not paused.
+    """
+    return await _change_standing(connection, flow_id, "paused", "published", "flow.resume", actor, now_ms)
+
+
+async def _change_standing(
+    connection: Connection,
+    flow_id: str,
+    before: Standing,
+    after: Standing,
+    action: str,
+    actor: str | None,
+    now_ms: int,
+) -> tuple[asyncpg.Record, bool]:
+    row = await lock_flow(connection, flow_id)
+    if row["status"] == after:
+        return row, False
+    if row["status"] != before:
+        raise InvalidInputError(f"the flow {row['name']!r} ({flow_id}) is {row['status']}, not {before}")
+    at_ms = await _in_force_from(connection, row, now_ms)
+    row = await _set_status(connection, row, after, row["latest_version"], at_ms)
+    await changes.record(connection, actor, action, flow_id)
+    return row, True
+
+
+async def archive(
+    connection: Connection, flow_id: str, *, drain: bool = False, actor: str | None, now_ms: int
+) -> tuple[asyncpg.Record, bool]:
+    """Take a flow out of force: no new entries, and what runs ends `archived`; with `drain` it goes on to its own end.
+
+    What drains can be archived after all.
 
     Returns:
         The row of the flow, and whether anything changed.
@@ -100,11 +152,12 @@ async def archive(
         NotFoundError: there is no such flow.
     """
     row = await lock_flow(connection, flow_id)
-    if row["status"] == "archived":
+    statuses = statuses_of(row)
+    if row["status"] == "archived" and (drain or not statuses[-1].drain):
         return row, False
     at_ms = await _in_force_from(connection, row, now_ms)
-    row = await _set_status(connection, row, "archived", row["latest_version"], at_ms)
-    await changes.record(connection, actor, "flow.archive", flow_id)
+    row = await _set_status(connection, row, "archived", row["latest_version"], at_ms, drain=drain)
+    await changes.record(connection, actor, "flow.drain" if drain else "flow.archive", flow_id)
     return row, True
 
 
@@ -198,11 +251,11 @@ async def _in_force_from(connection: Connection, row: asyncpg.Record, now_ms: in
 
 
 async def _set_status(
-    connection: Connection, row: asyncpg.Record, status: FlowStatus, version: int, at_ms: int
+    connection: Connection, row: asyncpg.Record, status: FlowStatus, version: int, at_ms: int, *, drain: bool = False
 ) -> asyncpg.Record:
     statuses = statuses_of(row)
-    if row["status"] != status:
-        statuses += (StatusChange(status=status, at_ms=at_ms),)
+    if row["status"] != status or status == "archived":
+        statuses += (StatusChange(status=status, at_ms=at_ms, drain=drain),)
     written = to_json([change.wire() for change in statuses])
     updated = await fetch_one(connection, statement("flows.set_published"), row["id"], status, version, written)
     if version:

@@ -129,10 +129,11 @@ class ExecutionRecord(Told):
 class DecisionRecord(Told):
     """Something was held back, and why, or a goal was counted. `flowId` is null where no flow was reached.
 
-    `nodeId` names a message's node.
+    `nodeId` names a message's node. `applied`: a shard says, because it was asked, that a flow is paused or published
+    there; `reason` is which.
     """
 
-    decision: Literal["suppressed", "held", "counted"]
+    decision: Literal["suppressed", "held", "counted", "applied"]
     flow_id: str | None
     user_id: str | None
     workspace_id: str | None

@@ -41,7 +41,8 @@ async def published_version(kafka: Mapping[str, Any], flow_id: FlowId) -> FlowVe
         raise NotPublishedError(f"there is no published flow {flow_id!r}; `mal flows list` shows what there is")
     head = read_record(FlowHead, head_key, records[head_key])
     if head.status != "published":
-        raise NotPublishedError(f"flow {flow_id!r} is {head.status}, not published; publish it first")
+        way_back = "resume" if head.status == "paused" else "publish"
+        raise NotPublishedError(f"flow {flow_id!r} is {head.status}, not published; {way_back} it first")
     version_key = prefix + str(head.latest).encode()
     if version_key not in records:
         raise NotPublishedError(f"version {head.latest} of flow {flow_id!r} is not on {FLOWS}; publish it again")

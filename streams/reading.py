@@ -17,13 +17,16 @@ _POLL_MS: Final = 200
 _ASSIGN_POLL_SECONDS: Final = 0.02
 
 
-async def read_to_end(kafka: Mapping[str, Any], topic: str, take: Callable[[Record], None]) -> None:
+async def read_to_end(
+    kafka: Mapping[str, Any], topic: str, take: Callable[[Record], None], *, since_ms: int | None = None
+) -> None:
     """Hand every committed record of a topic to `take`, those of a partition in their order.
 
     Args:
         kafka: the client's arguments.
         topic: which.
         take: is given each record.
+        since_ms: leave out what was written before that moment, as far as Kafka can tell by its index.
 
     Raises:
         KafkaError: Kafka is away; `UnknownTopicOrPartitionError` where it has no such topic.
@@ -45,9 +48,17 @@ async def read_to_end(kafka: Mapping[str, Any], topic: str, take: Callable[[Reco
         async with asyncio.timeout(STALLED_SECONDS) as bound:
             while not consumer.assignment():  # noqa: ASYNC110 -- aiokafka tells nobody without a group; bounded above
                 await asyncio.sleep(_ASSIGN_POLL_SECONDS)
-            await _read(consumer, await consumer.end_offsets(consumer.assignment()), take, bound)
+            ends = await consumer.end_offsets(consumer.assignment())
+            if since_ms is not None:
+                await _seek(consumer, ends, since_ms)
+            await _read(consumer, ends, take, bound)
     finally:
         await consumer.stop()
+
+
+async def _seek(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int], since_ms: int) -> None:
+    for partition, found in (await consumer.offsets_for_times(dict.fromkeys(ends, since_ms))).items():
+        consumer.seek(partition, found.offset if found else ends[partition])
 
 
 async def _read(

@@ -1,5 +1,5 @@
 """The records of `mal.triggers`: events sent home to their subject's shard, facts of other entities, manual triggers,
-and what people want of one execution.
+what people want of one execution, matches that a pause held, and questions to a shard.
 
 The topic is our own. One header, always the first, says what a record is: `mal-trigger`, a JSON object with `kind`
 and what belongs to it. A re-keyed record is its origin's bytes and headers after that one.
@@ -11,12 +11,13 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeVar, get_args
 
 import orjson
 
 from engine.events import Event
-from engine.types import VERBS, ExecutionId, FlowId, Json, Subject, Verb
+from engine.inputs import Held
+from engine.types import VERBS, ExecutionId, FlowId, Json, Standing, Subject, Verb
 from streams.codecs import Poison, to_json
 from streams.events import Headers, Place, Record, decode_at, encode
 from streams.unit import Headers as OutputHeaders
@@ -24,7 +25,8 @@ from streams.unit import Headers as OutputHeaders
 HEADER: Final = "mal-trigger"
 _JSON: Final = ("content-type", b"application/json")
 
-Kind = Literal["event", "fact", "manual", "control"]
+Kind = Literal["event", "fact", "manual", "control", "resumed", "asked"]
+W = TypeVar("W")
 Written = tuple[bytes | None, bytes | None, OutputHeaders]
 """Key, value and headers of a record to write."""
 
@@ -34,7 +36,8 @@ class Trigger:
     """A record of `mal.triggers`, read. `topic`, `partition` and `offset` are those of its origin.
 
     `entity` is whom a fact is about, `flow_id` the flow that a manual trigger starts; `verb` is what is wanted of an
-    execution, and `execution` which.
+    execution, and `execution` which; `held` is when a pause held a match of a flow. `status` and `at_ms` are the change
+    of a flow that a shard is asked about.
     """
 
     kind: Kind
@@ -46,6 +49,9 @@ class Trigger:
     flow_id: FlowId | None = None
     verb: Verb | None = None
     execution: ExecutionId | None = None
+    held: Held | None = None
+    status: Standing | None = None
+    at_ms: int = 0
 
 
 class Origin(NamedTuple):
@@ -60,11 +66,8 @@ class Origin(NamedTuple):
 def rekey_record(record: Record, subject: Subject) -> Written:
     """Return the record that sends an event home: its bytes and headers under its subject, with its origin."""
     told = {
+        **_origin(record),
         "kind": "event",
-        "topic": record.topic,
-        "partition": record.partition,
-        "offset": record.offset,
-        "timestamp": record.timestamp,
         "key": None if record.key is None else base64.b64encode(record.key).decode(),
     }
     return subject.id.encode(), record.value, (_header(told), *whole(record.headers))
@@ -88,6 +91,17 @@ def control_record(verb: Verb, execution: ExecutionId, event: Event) -> Written:
     return key, encode(event), (_header({"kind": "control", "verb": verb, "executionId": execution}), _JSON)
 
 
+def resumed_record(record: Record, subject: Subject, flow_id: FlowId, held_at_ms: int) -> Written:
+    """Return the record that has a flow take a match again that a pause held: the event as it lies in the log."""
+    told = {**_origin(record), "kind": "resumed", "flowId": flow_id, "heldAtMs": held_at_ms}
+    return subject.id.encode(), record.value, (_header(told), *whole(record.headers))
+
+
+def asked_record(flow_id: FlowId, status: Standing, at_ms: int, event: Event) -> Written:
+    """Return the record that asks a shard to say when it has applied a change of a flow's status."""
+    return None, encode(event), (_header({"kind": "asked", "flowId": flow_id, "status": status, "atMs": at_ms}), _JSON)
+
+
 def read_trigger(record: Record) -> Trigger:
     """Read a record of `mal.triggers`. One that was re-keyed gives the event that it was at its origin.
 
@@ -104,6 +118,8 @@ def read_trigger(record: Record) -> Trigger:
         place = _origin_place(told)
         event = decode_at(record.value, record.headers[1:], place)
         return Trigger("event", place.topic, place.partition, place.offset, event)
+    if kind == "resumed":
+        return _resumed(record.value, record.headers[1:], told)
     place = Place(record.topic, record.partition, record.offset, record.timestamp)
     event = decode_at(record.value, (), place)
     if kind == "fact":
@@ -112,8 +128,12 @@ def read_trigger(record: Record) -> Trigger:
         return Trigger("manual", *place[:3], event, flow_id=FlowId(_text(told, "flowId")))
     if kind == "control":
         execution = ExecutionId(_text(told, "executionId"))
-        return Trigger("control", *place[:3], event, verb=_verb(told), execution=execution)
-    raise Poison(f"is no trigger: kind is {kind!r}; it is one of event, fact, manual, control")
+        return Trigger("control", *place[:3], event, verb=_one_of(told, "verb", VERBS), execution=execution)
+    if kind == "asked":
+        status = _one_of(told, "status", get_args(Standing))
+        flow_id = FlowId(_text(told, "flowId"))
+        return Trigger("asked", *place[:3], event, flow_id=flow_id, status=status, at_ms=_number(told, "atMs"))
+    raise Poison(f"is no trigger: kind is {kind!r}; it is one of {', '.join(get_args(Kind))}")
 
 
 def origin_of(record: Record) -> Origin:
@@ -131,6 +151,10 @@ def origin_of(record: Record) -> Origin:
 def whole(headers: Headers) -> OutputHeaders:
     """Return headers to be written again; one without content gets an empty one."""
     return tuple((name, content or b"") for name, content in headers)
+
+
+def _origin(record: Record) -> dict[str, Json]:
+    return {name: getattr(record, name) for name in ("topic", "partition", "offset", "timestamp")}
 
 
 def _header(told: Mapping[str, Json]) -> tuple[str, bytes]:
@@ -168,12 +192,22 @@ def _entity(told: Mapping[str, Json]) -> Subject:
     return Subject(_text(entity, "type"), _text(entity, "id"))
 
 
-def _verb(told: Mapping[str, Json]) -> Verb:
-    verb = told.get("verb")
-    for known in VERBS:
-        if verb == known:
+def _resumed(value: bytes, headers: Headers, told: Mapping[str, Json]) -> Trigger:
+    place = _origin_place(told)
+    # What starts a flow by hand lies on our own topic; its headers come after ours.
+    first = _told(headers)
+    by_hand = first is not None and first.get("kind") == "manual"
+    event = decode_at(value, headers, place)
+    held = Held(_number(told, "heldAtMs"), by_hand)
+    return Trigger("resumed", *place[:3], event, flow_id=FlowId(_text(told, "flowId")), held=held)
+
+
+def _one_of(told: Mapping[str, Json], name: str, choices: tuple[W, ...]) -> W:
+    value = told.get(name)
+    for known in choices:
+        if value == known:
             return known
-    raise Poison(f"is no trigger: verb is {verb!r}; it is one of {', '.join(VERBS)}")
+    raise Poison(f"is no trigger: {name} is {value!r}; it is one of {', '.join(map(str, choices))}")
 
 
 def _text(told: Mapping[str, Json], name: str) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Annotated
+
+import typer
 
 from cli.definitions import published_changes
 from cli.flows.finding import FlowArgument, find_flow
@@ -12,16 +15,20 @@ from cli.settings import find_settings
 from store.flows import FlowStore, PublishedFlow
 
 
-def command(flow: FlowArgument, as_json: AsJson = False) -> None:
-    """Take a flow out of force: nothing enters it any more, and what runs of it ends as archived.
+def command(
+    flow: FlowArgument,
+    drain: Annotated[bool, typer.Option("--drain", help="Let what runs go on to its own end.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take a flow out of force: nothing enters it any more, and what runs of it ends as archived, or drains.
 
     Its history stays; publishing it again puts it back into force. The answer comes when Kafka has the change.
     """
-    archived = asyncio.run(_archive(flow))
+    archived = asyncio.run(_archive(flow, drain=drain))
     print_rows([archived.wire()], COLUMNS, as_json=as_json, empty="")
 
 
-async def _archive(named: str) -> PublishedFlow:
+async def _archive(named: str, *, drain: bool) -> PublishedFlow:
     async with published_changes(find_settings()) as pool:
         flows = FlowStore(pool, actor=ACTOR)
-        return await flows.archive_flow((await find_flow(flows, named)).id)
+        return await flows.archive_flow((await find_flow(flows, named)).id, drain=drain)

@@ -34,7 +34,7 @@ def check_config(kind: NodeType, config: Mapping[str, Json]) -> tuple[BaseModel 
     """
     model: type[Config] = kind.config
     keys = {field.alias or name for name, field in model.model_fields.items()}
-    faults = key_faults(config, _PATH, keys, frozenset())
+    faults = key_faults(config, _PATH, keys)
     found = list(template_faults({key: value for key, value in config.items() if key in keys}, _PATH))
     templated = {path for path, _ in found}
     if kind.kind == "trigger":

@@ -9,7 +9,7 @@ import pytest
 
 from engine.flow import Edge, Node
 from engine.types import FlowId, NodeId
-from store.errors import InvalidInputError, NotFoundError, NotSupportedYetError
+from store.errors import InvalidInputError, NotFoundError
 from store.flows import FlowStore
 from store.pool import Pool
 from tests.store.drawings import OPENED, TAG
@@ -160,10 +160,12 @@ async def test_every_change_is_on_record_with_who_made_it(store: FlowStore, pool
     assert {row["actor"] for row in rows} == {"tester"}
 
 
-async def test_pausing_by_is_active_is_not_supported_yet(store: FlowStore) -> None:
+async def test_is_active_pauses_and_resumes(store: FlowStore) -> None:
     flow = await _published(store)
-    with pytest.raises(NotSupportedYetError, match="not supported yet"):
-        await store.update_flow(flow, isActive=False)
+    paused = await store.update_flow(flow, isActive=False)
+    assert (paused.status, paused.is_active) == ("paused", False)
+    resumed = await store.update_flow(flow, isActive=True)
+    assert (resumed.status, resumed.is_active, resumed.version) == ("published", True, 1)
 
 
 async def test_it_works_on_any_asyncpg_pool(database: str) -> None:

@@ -187,6 +187,48 @@ async def test_a_version_stays_while_executions_of_older_ones_will_move_to_it(st
     assert await retire_if_ended(pool, second)
 
 
+async def test_pause_and_resume_are_in_the_head_and_a_publish_between_stays_paused(
+    store: FlowStore, pool: Pool
+) -> None:
+    flow_id = await drawn(store)
+    with pytest.raises(InvalidInputError, match="is draft, not published"):
+        await store.pause_flow(flow_id)
+    await store.publish_flow(flow_id)
+    with_none = await store.resume_flow(flow_id)
+    assert (with_none.changed, with_none.paused_at_ms) == (False, None)
+    paused = await store.pause_flow(flow_id)
+    assert (paused.status, paused.is_active, paused.changed, paused.paused_at_ms) == (
+        "paused", False, True, paused.at_ms,
+    )  # fmt: skip
+    assert (await store.pause_flow(flow_id)).changed is False
+    await retag(store, flow_id, "hot")
+    published = await store.publish_flow(flow_id)
+    assert (published.status, published.version, published.changed) == ("paused", 2, True)
+    assert (await store.publish_flow(flow_id)).changed is False
+    resumed = await store.resume_flow(flow_id)
+    assert (resumed.status, resumed.version, resumed.paused_at_ms) == ("published", 2, paused.at_ms)
+    again = await store.resume_flow(flow_id)
+    assert (again.changed, again.at_ms, again.paused_at_ms) == (False, resumed.at_ms, paused.at_ms)
+    head = dict(await relayed(pool))[f"{flow_id}/head"]
+    assert [one["status"] for one in head["statuses"]] == ["published", "paused", "published"]
+    await store.archive_flow(flow_id)
+    with pytest.raises(InvalidInputError, match="is archived, not paused"):
+        await store.resume_flow(flow_id)
+
+
+async def test_what_drains_can_be_archived_after_all(store: FlowStore, pool: Pool) -> None:
+    flow_id = await drawn(store)
+    await store.publish_flow(flow_id)
+    assert (await store.archive_flow(flow_id, drain=True)).changed
+    assert (await store.archive_flow(flow_id, drain=True)).changed is False
+    assert (await store.archive_flow(flow_id)).changed
+    assert (await store.archive_flow(flow_id, drain=True)).changed is False
+    head = dict(await relayed(pool))[f"{flow_id}/head"]
+    assert [(one["status"], one["drain"]) for one in head["statuses"]] == [
+        ("published", False), ("archived", True), ("archived", False),
+    ]  # fmt: skip
+
+
 async def test_archive_tells_the_workers_and_a_publish_brings_the_flow_back(store: FlowStore, pool: Pool) -> None:
     flow_id = await drawn(store)
     await store.publish_flow(flow_id)

@@ -7,17 +7,20 @@ from typing import Any
 import pytest
 
 from engine.ids import event_id
+from engine.inputs import Held
 from engine.types import VERBS, ExecutionId, FlowId, Subject, Verb
 from streams.events import Poison, Record, decode
 from streams.topics import TRIGGERS
 from streams.triggers import (
     HEADER,
+    asked_record,
     control_record,
     fact_record,
     manual_record,
     origin_of,
     read_trigger,
     rekey_record,
+    resumed_record,
 )
 from streams.unit import Output
 from tests.streams.records import AT_MS, OPEN, TOPIC, record, written
@@ -119,3 +122,31 @@ def test_a_trigger_whose_event_cannot_be_read_is_poison() -> None:
 def test_an_origin_key_that_cannot_be_read_leaves_the_record_where_it_is() -> None:
     told = b'{"kind":"event","topic":"t","partition":1,"offset":2,"timestamp":3,"key":"?"}'
     assert origin_of(record(OPEN, ((HEADER, told),), topic=TRIGGERS)).place.topic == TRIGGERS
+
+
+def test_a_match_that_a_pause_held_comes_as_it_lies_in_the_log() -> None:
+    origin = record(WITHOUT_ID, HEADERS[1:])
+    key, value, headers = resumed_record(origin, SUBJECT, FlowId("flow-1"), AT_MS + 5)
+    trigger = read_trigger(written(Output(TRIGGERS, 1, key, value, headers)))
+    assert key == b"contact_789"
+    assert (trigger.kind, trigger.flow_id, trigger.held) == ("resumed", "flow-1", Held(AT_MS + 5, by_hand=False))
+    assert trigger.event == decode(origin)
+    assert (trigger.topic, trigger.partition, trigger.offset) == (TOPIC, 2, 41)
+
+
+def test_what_was_to_start_a_flow_by_hand_is_known_as_that_after_a_pause() -> None:
+    event = decode(record({**OPEN, "type": "manual_trigger", "source": "mal"}))
+    assert event is not None
+    first = written(Output(TRIGGERS, 1, *manual_record(FlowId("flow-1"), event)))
+    key, value, headers = resumed_record(first, SUBJECT, FlowId("flow-1"), AT_MS)
+    trigger = read_trigger(written(Output(TRIGGERS, 1, key, value, headers)))
+    assert (trigger.held, trigger.event) == (Held(AT_MS, by_hand=True), event)
+
+
+def test_a_question_to_a_shard() -> None:
+    event = decode(record({**OPEN, "type": "flow_paused", "source": "mal"}))
+    assert event is not None
+    key, value, headers = asked_record(FlowId("flow-1"), "paused", AT_MS, event)
+    trigger = read_trigger(written(Output(TRIGGERS, 1, key, value, headers)))
+    assert key is None
+    assert (trigger.kind, trigger.flow_id, trigger.status, trigger.at_ms) == ("asked", "flow-1", "paused", AT_MS)

@@ -15,10 +15,11 @@ from engine.decider import EXECUTIONS, Decider, Source
 from engine.due import CHANGE_RANK, DueIndex, Timer, change_timer
 from engine.events import Event, read_event
 from engine.flow import FlowHead, FlowStatus, FlowVersion, LimitsRecord, Policy, StatusChange, VersionHead
-from engine.inputs import Answered, Command, Moment
+from engine.inputs import Answered, Command, Held, Moment
 from engine.matching import FlowTable
 from engine.run import Run
 from engine.types import ExecutionId, FlowId, NodeId, Subject, Verb
+from engine.wire import parse_rfc3339
 
 START_MS = 1_790_000_000_000
 """Where the virtual clock starts: 2026-09-21."""
@@ -81,6 +82,8 @@ class FlowDriver:
             self.flow_table.put_limits(record)
         self.decider = Decider(self.tables, self, self.entities, time_scale=time_scale, all_facts=all_facts)
         self.next_offset = offset
+        self.log: dict[int, tuple[Event, bool]] = {}
+        """Events by their offset, and whether they were to start a flow by hand."""
 
     # ---- verbs
 
@@ -107,6 +110,7 @@ class FlowDriver:
         """Decide one event, after the waits that are over before it."""
         offset = self._take_offset()
         read = read_event(dict(event), default_id=f"event-{offset}", default_timestamp_ms=self.now_ms)
+        self.log[offset] = read, False
         self.decider.event(read, self._source(offset), self.flow_table.snapshot(), self.moment, origin)
         self._carry_facts()
         return read
@@ -158,8 +162,24 @@ class FlowDriver:
         """Start one flow by hand."""
         offset = self._take_offset()
         read = read_event(dict(event), default_id=f"event-{offset}", default_timestamp_ms=self.now_ms)
+        self.log[offset] = read, True
         self.decider.manual(FlowId(flow_id), read, self._source(offset), self.flow_table.snapshot(), self.moment)
         return read
+
+    def pause(self, flow_id: str = "flow-1") -> None:
+        """Pause a flow."""
+        self.set_status(flow_id, "paused")
+
+    def resume(self, flow_id: str = "flow-1", *, until: int | None = None) -> None:
+        """Resume a flow, and have it take what the pause held again, up to a number of matches."""
+        self.set_status(flow_id, "published")
+        held = [one for one in self.decisions if (one["decision"], one["flowId"]) == ("held", flow_id)]
+        for one in held[:until]:
+            offset = one["input"]["offset"]
+            event, by_hand = self.log[offset]
+            told = Held(parse_rfc3339(one["at"]), by_hand)
+            index = self.flow_table.snapshot()
+            self.decider.resumed(FlowId(flow_id), event, told, self._source(offset), index, self.moment)
 
     def control(self, verb: Verb, execution: str | None = None) -> None:
         """Have an execution paused, resumed, cancelled or retried; the one that started last where none is named."""

@@ -1,0 +1,127 @@
+"""Has a flow take the matches again that a pause held: found on the feed, read from the log where they lie, sent anew.
+
+Safe to repeat: an event enters a flow once. Reads and writes Kafka alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+import orjson
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from engine.types import FlowId, Subject
+from engine.wire import parse_rfc3339
+from streams.events import Record
+from streams.reading import read_to_end
+from streams.topics import EXECUTIONS, TRIGGERS
+from streams.triggers import resumed_record
+
+CHUNK: Final = 2_000
+"""So many matches are read and sent at a time."""
+_POLL_MS: Final = 200
+_MAX_REQUEST_BYTES: Final = 2 * 1024 * 1024
+
+
+class HeldMatch(NamedTuple):
+    """A match that a pause held: whose, since when, and where its event lies."""
+
+    subject: Subject
+    at_ms: int
+    partition: TopicPartition
+    offset: int
+
+
+class Taken(NamedTuple):
+    """How many matches were sent again, and how many Kafka no longer has."""
+
+    sent: int
+    gone: int
+
+
+async def take_again(kafka: Mapping[str, Any], flow_id: FlowId, since_ms: int) -> Taken:
+    """Send what was held of a flow since a moment to the flow again, in the order in which it was held.
+
+    Args:
+        kafka: the client's arguments.
+        flow_id: which flow.
+        since_ms: when it was paused.
+
+    Raises:
+        KafkaError: Kafka is away.
+        TimeoutError: the feed could not be read to its end.
+    """
+    held = await _held(kafka, flow_id, since_ms)
+    sent = 0
+    async with AIOKafkaProducer(
+        **kafka, acks="all", enable_idempotence=True, max_request_size=_MAX_REQUEST_BYTES, linger_ms=5
+    ) as producer:
+        for start in range(0, len(held), CHUNK):
+            chunk = held[start : start + CHUNK]
+            records = await _read(kafka, chunk)
+            waiting = []
+            for match in chunk:
+                record = records.get((match.partition, match.offset))
+                if record is not None:
+                    key, value, headers = resumed_record(record, match.subject, flow_id, match.at_ms)
+                    waiting.append(await producer.send(TRIGGERS, value, key=key, headers=list(headers)))
+            for one in waiting:
+                await one
+            sent += len(waiting)
+    return Taken(sent, len(held) - sent)
+
+
+async def _held(kafka: Mapping[str, Any], flow_id: FlowId, since_ms: int) -> list[HeldMatch]:
+    held: list[HeldMatch] = []
+    needle = orjson.dumps(flow_id)
+
+    def take(record: Record) -> None:
+        if record.value is None or needle not in record.value:
+            return
+        told = orjson.loads(record.value)
+        if (told.get("decision"), told.get("reason"), told.get("flowId")) != ("held", "paused", flow_id):
+            return
+        at_ms = parse_rfc3339(told["at"])
+        if at_ms >= since_ms:
+            place = told["input"]
+            partition = TopicPartition(place["topic"], place["partition"])
+            held.append(HeldMatch(Subject(**told["subject"]), at_ms, partition, place["offset"]))
+
+    await read_to_end(kafka, EXECUTIONS, take, since_ms=since_ms)
+    return held
+
+
+async def _read(kafka: Mapping[str, Any], matches: Iterable[HeldMatch]) -> dict[tuple[TopicPartition, int], Record]:
+    """Return the records of matches, by their place; those that Kafka no longer has are left out."""
+    wanted: dict[TopicPartition, set[int]] = {}
+    for match in matches:
+        wanted.setdefault(match.partition, set()).add(match.offset)
+    found: dict[tuple[TopicPartition, int], Record] = {}
+    consumer = AIOKafkaConsumer(
+        **kafka,
+        group_id=None,
+        isolation_level="read_committed",
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        fetch_max_wait_ms=50,
+    )
+    await consumer.start()
+    try:
+        consumer.assign(list(wanted))
+        ends = await consumer.end_offsets(list(wanted))
+        for partition, offsets in wanted.items():
+            consumer.seek(partition, min(offsets))
+        rest = {partition: min(max(offsets) + 1, ends[partition]) for partition, offsets in wanted.items()}
+        while rest:
+            for partition, records in (await consumer.getmany(timeout_ms=_POLL_MS)).items():
+                found.update(
+                    ((partition, record.offset), record) for record in records if record.offset in wanted[partition]
+                )
+            for partition in list(rest):
+                if await consumer.position(partition) >= rest[partition]:
+                    del rest[partition]
+                    consumer.pause(partition)
+    finally:
+        await consumer.stop()
+    return found
