@@ -7,16 +7,18 @@ committed.
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
+from agents.breakers import Breakers
 from agents.inputs import Record
 from agents.records import ShardRecords
 from agents.state import ShardState
 from engine import lifecycle
 from engine.decider import Decider, Entities, Source
-from engine.due import CHANGE_RANK, DueIndex, change_timer
+from engine.due import CHANGE_RANK, DueIndex, Timer, change_timer
 from engine.events import Event
 from engine.flow import FlowHead
 from engine.inputs import Answered, Moment
@@ -29,6 +31,8 @@ from streams.partitioner import partition_for
 from streams.topics import COMMAND_RESULTS, TRIGGERS
 from streams.triggers import read_trigger, rekey_record
 from streams.unit import Output, ShardTable, Unit
+
+log = logging.getLogger(__name__)
 
 MAX_HOME_SUBJECTS: Final = 1_000_000
 """How many subjects a shard remembers to be at home; beyond it forgets, and checks again."""
@@ -75,6 +79,7 @@ class FlowProgram:
         self._all_facts = all_facts
         self._due = DueIndex()
         self._records = ShardRecords(partition, partitions, self._due)
+        self._breakers = Breakers(time_scale)
         self._home: set[str] = set()
         self._index: Index | None = None
         self._looked_at: Index | None = None
@@ -114,11 +119,23 @@ class FlowProgram:
         """Fire the earliest timer, at its own time."""
         moment = self._moment(now_ms)
         timer = self._due.pop()
+        if not self._breakers.are_closed and self._puts_off(timer, now_ms):
+            return
         if timer.rank == CHANGE_RANK:
             self._decider.change(timer.execution, self._snapshot(), moment)
         else:
             self.counts["timers"] += 1
             self._decider.timer(timer.execution, timer.node_id, timer.visit, self._snapshot(), moment)
+
+    def _puts_off(self, timer: Timer, now_ms: int) -> bool:
+        """Put off an attempt at a command of a system that only fails; say whether that was done."""
+        attempt = self._decider.next_attempt(timer.execution, timer.node_id, timer.visit)
+        later = self._breakers.put_off(timer, attempt, now_ms)
+        if later is None:
+            return False
+        self.counts["attempts_put_off"] += 1
+        self._due.add(later)
+        return True
 
     def held(self, held_ms: int) -> None:
         """Count that the clock went on without an input that lags."""
@@ -186,7 +203,12 @@ class FlowProgram:
         )
         source = Source(record.topic, record.partition, record.offset)
         subject_id = (record.key or b"").decode("utf-8", "replace")
-        self._decider.answer(subject_id, answered, source, self._snapshot(), moment)
+        system = self._decider.answer(subject_id, answered, source, self._snapshot(), moment)
+        if system is not None and self._breakers.note(system, succeeded=answered.succeeded):
+            is_open = self._breakers.is_open(system)
+            self.counts["breakers_opened" if is_open else "breakers_closed"] += 1
+            words = "only fails: its retries are put off" if is_open else "works again"
+            log.warning("shard %d: %s %s", self._partition, system, words)
 
     def _sent_home(self, record: Record, event: Event) -> bool:
         """Re-key an event that is not where its subject lives; say whether it was."""

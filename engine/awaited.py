@@ -6,10 +6,12 @@ for a while, so that a repeated answer is known from one that nobody ever waited
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final, cast
 
+from engine.nodes.base import ActionType
+from engine.plan import PlanNode
 from engine.run import Run
-from engine.types import CommandId, ExecutionId, Json, NodeId
+from engine.types import CommandId, ExecutionId, Json
 
 KEPT_MS: Final = 7 * 86_400_000
 """So long after its wait could be over at the latest a command is remembered."""
@@ -24,11 +26,12 @@ def awaited_key(subject_id: str) -> str:
     return f"\x1fawaited\x1f{subject_id}"
 
 
-def begin(row: Row, command: CommandId, run: Run, node_id: NodeId, until_ms: int) -> None:
-    """Note that a command is awaited until then."""
-    event = run.event
+def begin(row: Row, command: CommandId, node: PlanNode, run: Run, until_ms: int) -> None:
+    """Note that a command of a node is awaited until then."""
+    event, kind = run.event, cast(ActionType[Any], node.type)
     row[command] = {
-        "execution": run.id, "node": node_id, "flow": run.flow_id, "user": run.user_id, "workspace": run.workspace_id,
+        "execution": run.id, "node": node.id, "type": kind.command,
+        "flow": run.flow_id, "user": run.user_id, "workspace": run.workspace_id,
         "subject": list(run.subject), "event": [event.id, event.type, event.source], "until": until_ms, "over": False,
     }  # fmt: skip
 

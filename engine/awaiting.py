@@ -79,6 +79,12 @@ class AwaitedStep:
         return frozenset(self._knows["tags"])
 
     @property
+    def next_attempt(self) -> tuple[str, int]:
+        """The system that the next attempt goes to, and when the time of the step is over."""
+        command = next(one for one in self._knows["open"] if one["retryMs"] == min(self._pauses()))
+        return _target(command), self._knows["deadline"]
+
+    @property
     def attempt(self) -> int:
         """The highest attempt that was made of what is open."""
         attempts: list[int] = [command["attempt"] for command in self._knows["open"]]

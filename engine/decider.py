@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 
 from engine import awaited, facts, feed, goals, lifecycle, resuming, retrying
 from engine.admission import admit, starting_context
+from engine.awaiting import RETRY, AwaitedStep
 from engine.due import Timer, change_timer
 from engine.entered import Entry, new_entry, note_running, note_sent, sent_to
 from engine.events import MAX_DEPTH, Event
@@ -42,7 +43,7 @@ from engine.nodes.registry import node_types
 from engine.plan import Plan
 from engine.run import Run
 from engine.seen import Page, Seen, mark_of
-from engine.systems import BY_EVENT_TYPE
+from engine.systems import BY_COMMAND_TYPE, BY_EVENT_TYPE
 from engine.types import (
     EndReason,
     ExecutionId,
@@ -257,7 +258,13 @@ class Decider:
             return
         self._move(run, TimerDue(node_id, visit), None, index, moment)
 
-    def answer(self, subject_id: str, answer: Answered, source: Source, index: Index, moment: Moment) -> None:
+    def next_attempt(self, execution: ExecutionId, node_id: NodeId, visit: int) -> tuple[str, int] | None:
+        """Return the system that a step's next attempt goes to, and its deadline; None where it waits for none."""
+        row = self._tables.get(EXECUTIONS, execution)
+        wait = Run.from_row(row).waits.get((node_id, visit)) if row is not None else None
+        return AwaitedStep(wait.knows).next_attempt if wait is not None and wait.reason == RETRY else None
+
+    def answer(self, subject_id: str, answer: Answered, source: Source, index: Index, moment: Moment) -> str | None:
         """Decide the answer to a command. To one that nobody waited for it is no news; one too late is recorded.
 
         Args:
@@ -266,17 +273,21 @@ class Decider:
             source: where it lies.
             index: the flows.
             moment: of the decision.
+
+        Returns:
+            The system that answered, or None where nobody waited for it.
         """
         row = self._tables.get(ENTRIES, awaited.awaited_key(subject_id)) or {}
         execution = awaited.execution_of(row, answer.command_id)
         if execution is None:
-            return
+            return None
         known = row[answer.command_id]
         execution_row = self._tables.get(EXECUTIONS, execution)
         run = Run.from_row(execution_row) if execution_row is not None else None
         if run is None or run.end_reason is not None or not self._move(run, answer, source, index, moment):
             record = feed.late_record(known, answer, source.wire(), moment.now_ms)
             self._sink.record(Subject(*known["subject"]), record)
+        return BY_COMMAND_TYPE[known["type"]].name
 
     def change(self, execution: ExecutionId, index: Index, moment: Moment) -> None:
         """Do with an execution what a change of its flow asks for: end it, or let it go on after a pause."""
@@ -512,7 +523,7 @@ class Decider:
             wait = run.waits.get((moved["nodeId"], moved["visit"]))
             for command in moved["commandIds"]:
                 if wait is not None:
-                    awaited.begin(row, command, run, moved["nodeId"], wait.knows["deadline"])
+                    awaited.begin(row, command, plan.by_id[moved["nodeId"]], run, wait.knows["deadline"])
                 else:
                     awaited.end(row, command, moment.now_ms)
         self._tables.put(ENTRIES, key, row)
