@@ -14,6 +14,7 @@ from engine.reading import build_graph
 from engine.validation import validate_graph
 from tests.support.driver import FlowDriver
 from tests.support.flows import event, version
+from tests.support.owed import check_cases
 
 MAIL = {"subject": "Hi", "body": "Hello", "fromEmail": "a@example.com"}
 DAY = 86_400
@@ -64,6 +65,14 @@ SENDS: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
      {"outcome": "add", "logType": "attempt", "campaignId": "k1"}),
 ]  # fmt: skip
 
+WRITES: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
+    ("log_event", {"message": "m"}, CONTACT, {"message": "m", "level": "info"}),
+    ("log_event", {"message": "{{ event.campaignId }}", "level": "debug"}, CONTACT,
+     {"message": "k1", "level": "debug"}),
+    ("log_event", {"message": "m", "level": "warning", "data": {"a": "{{ event.campaignId }}"}}, CONTACT,
+     {"message": "m", "level": "warning", "data": {"a": "k1"}}),
+]  # fmt: skip
+
 FAILS: list[tuple[str, dict[str, Any], dict[str, Any], str, str]] = [
     ("send_email_campaign", MAIL, {"campaignId": "k1"}, "missing_id", "event.contactId"),
     ("send_email_campaign", {**MAIL, "delay": 60}, {"campaignId": "k1"}, "missing_id", "event.contactId"),
@@ -108,6 +117,16 @@ def test_an_action_sends(subtype: str, config: dict[str, Any], payload: dict[str
     assert step["output"]["commandIds"] == step["commandIds"]
 
 
+@pytest.mark.parametrize(("subtype", "config", "payload", "output"), WRITES)
+def test_an_action_writes_into_its_step_and_sends_nothing(
+    subtype: str, config: dict[str, Any], payload: dict[str, Any], output: dict[str, Any]
+) -> None:
+    assert check_config(node_types()[subtype], config)[1] == []
+    driver = run(subtype, config, payload)
+    [step] = driver.steps("n")
+    assert (step["status"], step["output"], driver.commands) == ("succeeded", output, [])
+
+
 @pytest.mark.parametrize(("subtype", "config", "payload", "code", "field"), FAILS)
 def test_an_action_fails(subtype: str, config: dict[str, Any], payload: dict[str, Any], code: str, field: str) -> None:
     assert check_config(node_types()[subtype], config)[1] == []
@@ -122,11 +141,16 @@ def test_an_action_fails(subtype: str, config: dict[str, Any], payload: dict[str
 
 
 def test_every_action_has_three_cases() -> None:
-    elsewhere = {"log_event": 2, "delay": 3, "notify_user": 1}  # told below
+    told_below = ["delay"] * 3 + ["notify_user"]
+    cases = [*(case[0] for case in [*SENDS, *WRITES]), *(case[0] for case in FAILS), *told_below]
     for name, kind in node_types().items():
         if isinstance(kind, ActionType):
-            cases = sum(case[0] == name for case in [*SENDS, *FAILS]) + elsewhere.get(name, 0)
-            assert cases >= 3, name
+            check_cases(
+                name, cases,
+                place="SENDS (it makes a command), WRITES (it only has an output) or FAILS in "
+                "tests/conformance/test_actions.py",
+                shape="type, config, payload of the event, payload of the command | output | error code and field",
+            )  # fmt: skip
 
 
 def test_the_release_may_be_in_the_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,13 +166,6 @@ def test_nobody_is_told_where_the_flow_has_no_user() -> None:
     driver = FlowDriver(flow)
     driver.send({**event("email_open", contactId="c1"), "metadata": {"workspaceId": "w1"}})
     assert driver.steps("n")[0]["error"]["field"] == "flow.userId"
-
-
-def test_log_event_writes_into_the_step_and_sends_nothing() -> None:
-    driver = run("log_event", {"message": "m", "level": "warning", "data": {"a": "{{ event.campaignId }}"}}, CONTACT)
-    assert driver.steps("n")[0]["output"] == {"message": "m", "level": "warning", "data": {"a": "k1"}}
-    assert driver.commands == []
-    assert run("log_event", {"message": "m"}, CONTACT).steps("n")[0]["output"] == {"message": "m", "level": "info"}
 
 
 @pytest.mark.parametrize(("value", "text"), [(7, "7"), (2.5, "2.5"), (True, "true"), ("7", "7")])

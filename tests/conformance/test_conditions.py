@@ -11,6 +11,7 @@ from engine.nodes.configs import check_config
 from engine.nodes.registry import node_types
 from tests.support.driver import FlowDriver
 from tests.support.flows import event, version
+from tests.support.owed import check_cases
 
 DAY = 86_400
 NOW = "2026-09-21T14:13:20Z"
@@ -139,7 +140,10 @@ def test_a_condition_names(subtype: str, config: dict[str, Any], payload: dict[s
 def test_every_condition_has_three_cases() -> None:
     for name, kind in node_types().items():
         if isinstance(kind, ConditionType) and kind.ports == CONDITION_PORTS:
-            assert sum(case[0] == name for case in CASES) >= 3, name
+            check_cases(
+                name, (case[0] for case in CASES), place="CASES in tests/conformance/test_conditions.py",
+                shape="type, config, payload of the event, port",
+            )  # fmt: skip
 
 
 def test_a_tag_this_execution_set_is_there_at_once() -> None:

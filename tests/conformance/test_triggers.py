@@ -14,6 +14,7 @@ from engine.nodes.registry import node_types
 from engine.types import FlowId
 from tests.support.driver import FlowDriver
 from tests.support.flows import event, opened, version
+from tests.support.owed import check_cases
 
 LINK = "https://open.spotify.com/track/1"
 
@@ -96,7 +97,10 @@ def test_a_trigger_starts_on(subtype: str, config: dict[str, Any], payload: dict
 def test_every_trigger_has_three_cases() -> None:
     by_event = {name for name, kind in node_types().items() if isinstance(kind, TriggerType)} - {"manual_trigger"}
     for name in by_event:
-        assert sum(case[0] == name for case in CASES) >= 3, name
+        check_cases(
+            name, (case[0] for case in CASES), place="CASES in tests/conformance/test_triggers.py",
+            shape="type, config, payload of the event, whether it starts",
+        )  # fmt: skip
 
 
 class TestManualTrigger:
