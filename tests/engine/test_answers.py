@@ -12,9 +12,9 @@ from engine.inputs import Answered, Command
 from engine.nodes.base import Done
 from engine.options import Options, RetryRule
 from engine.reading import build_graph
-from engine.types import CommandId, FlowId, NodeId, Subject
+from engine.types import CommandId, ExecutionId, FlowId, NodeId, Subject
 from engine.validation import validate_graph
-from tests.support.driver import FlowDriver
+from tests.support.driver import START_MS, FlowDriver
 from tests.support.flows import opened, version
 
 DAY = 86_400
@@ -177,6 +177,16 @@ def test_a_pause_is_not_over_early() -> None:
     fail(driver)
     driver.advance(30 * (1 - JITTER) - 0.001)
     assert attempts(driver) == [1]
+
+
+def test_the_shell_can_ask_which_system_an_attempt_goes_to() -> None:
+    driver = asking({"timeoutSeconds": 500})
+    execution, ask = ExecutionId(last(driver)["executionId"]), driver.decider.next_attempt
+    assert ask(execution, NodeId("a"), 1) is None
+    fail(driver)
+    assert ask(execution, NodeId("a"), 1) == ("list_builder", START_MS + 500_000)
+    assert ask(execution, NodeId("n"), 1) is None
+    assert ask(ExecutionId("nobody"), NodeId("a"), 1) is None
 
 
 def test_a_pause_of_nothing() -> None:

@@ -184,6 +184,31 @@ async def test_an_awaited_command_is_tried_again_and_its_answer_read(working: Pi
     assert (sent[1]["payload"], sent[2]["payload"]["tag"]) == (sent[0]["payload"], "tag_7")
 
 
+async def test_a_goal_is_counted_and_an_exit_rule_ends_at_once(working: Pipeline) -> None:
+    wait = ("delay", {"delaySeconds": 100_000})
+    drawn = tagging("aims", "k-aims", nodes={"wait": wait}, edges="opened>wait wait>tag")
+    mine = {"campaignId": "{{ event.campaignId }}"}
+    aims = {
+        "goal": {"event": {"type": "email_reply", "match": mine}},
+        "exitWhen": [{"condition": {"subtype": "if_tag_present", "config": {"tag": "gone"}}}],
+    }
+    await in_force(working, drawn.model_copy(update={"settings": aims}), "k-aims")
+    await working.send(opened("lea", "k-aims", "e-lea"), opened("max", "k-aims", "e-max"))
+    for contact in ("lea", "max"):
+        await feed_of(working, contact, 1)
+    await working.send(
+        {**event("email_reply", contactId="lea", campaignId="k-aims"), "id": "r-lea"},
+        {**event("contact_tagged", "list_builder", contactId="max", tag="gone"), "id": "t-max"},
+    )
+    started, counted, reached = await feed_of(working, "lea", 3)
+    assert (counted["decision"], counted["reason"], counted["executionId"]) == (
+        "counted", "goal", started["executionId"],
+    )  # fmt: skip
+    assert (reached["status"], reached["endReason"], reached["waiting"]) == ("succeeded", "goal", [])
+    _, left = await feed_of(working, "max", 2)
+    assert (left["endReason"], left["input"]["topic"]) == ("exited", "tap.list-builder.events")
+
+
 async def test_a_wait_of_a_week_passes_in_its_scaled_time_and_not_before(working: Pipeline) -> None:
     wait = ("delay", {"delaySeconds": 200})
     flow = tagging("waits", "k-waits", nodes={"wait": wait}, edges="opened>wait wait>tag")
