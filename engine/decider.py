@@ -461,7 +461,7 @@ class Decider:
         self._sink.record(run.subject, feed.execution_record(plan, done, wire))
         for held in done.held_back:
             self._sink.record(run.subject, feed.held_back_record(run, held, wire))
-        self._note_running(run, done.sent_ms)
+        self._note_running(run, done.sent_ms, moment.wall_ms)
         self._note_awaited(plan, done, moment)
         if plan.goal is not None and run.seq == 1:
             self._open_goal(plan, plan.goal, run, moment)
@@ -496,12 +496,12 @@ class Decider:
         self._note_running(run)
         self._tables.delete(EXECUTIONS, run.id)
 
-    def _note_running(self, run: Run, sent_ms: Sequence[int] = ()) -> None:
+    def _note_running(self, run: Run, sent_ms: Sequence[int] = (), wall_ms: int = 0) -> None:
         key = row_key(run.scope, run.subject)
         entries = self._tables.get(ENTRIES, key) or {}
         entry: Entry = entries.setdefault(run.flow_id, new_entry())
         if sent_ms:
-            note_sent(entry, sent_ms)
+            note_sent(entry, sent_ms, wall_ms)
         if note_running(entry, run.id, is_running=run.end_reason is None) or sent_ms:
             self._tables.put(ENTRIES, key, entries)
 

@@ -86,9 +86,9 @@ def sent_to(entries: Mapping[str, Entry] | None) -> dict[FlowId, list[int]]:
     return {FlowId(flow_id): entry["sent"] for flow_id, entry in (entries or {}).items() if "sent" in entry}
 
 
-def note_sent(entry: Entry, sent_ms: Sequence[int]) -> None:
-    """Note when messages were sent; no more than a cap can ask about is kept."""
-    kept = [at_ms for at_ms in (*entry.get("sent", ()), *sent_ms) if sent_ms[-1] - at_ms < MOST_SECONDS * 1000]
+def note_sent(entry: Entry, sent_ms: Sequence[int], now_ms: int) -> None:
+    """Note when messages are sent; no more than a cap can ask about is kept."""
+    kept = [at_ms for at_ms in (*entry.get("sent", ()), *sent_ms) if now_ms - at_ms < MOST_SECONDS * 1000]
     entry["sent"] = kept[-MOST_MESSAGES:]
 
 

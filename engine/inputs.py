@@ -133,6 +133,6 @@ class Step:
     steps: tuple[dict[str, Json], ...]
     held_back: tuple[HeldBack, ...] = ()
     sent_ms: tuple[int, ...] = ()
-    """When messages went out, in wall time."""
+    """When messages go out, in wall time."""
     is_news: bool = True
     """Whether the input moved anything: an event that no wait hears does not."""

@@ -405,7 +405,7 @@ class _Wave:
         ):
             self._stop_at_limit(node, visit, error, record)
             return
-        if isinstance(outcome, Done) and kind.message and self._hold_back(node, visit, record, held_since_ms):
+        if isinstance(outcome, Done) and kind.message and self._hold_back(node, visit, record, outcome, held_since_ms):
             return
         if counts:
             run.counts.actions += 1
@@ -437,13 +437,15 @@ class _Wave:
             record.setdefault("notes", {}).update(notes)
         return waiting.bounded(until_ms, visit, self.moment)
 
-    def _hold_back(self, node: PlanNode, visit: int, record: dict[str, Json], since_ms: int | None) -> bool:
+    def _hold_back(
+        self, node: PlanNode, visit: int, record: dict[str, Json], message: Done, since_ms: int | None
+    ) -> bool:
         """Hold a message, or leave it out, where the rules for messages say so; say whether that was done.
 
         One that is left out ends no branch: what follows it runs.
         """
         run = self.run
-        letter = Letter(run.id, run.flow_id, visit, since_ms, len(self.sent_ms))
+        letter = Letter(run.id, run.flow_id, visit, since_ms, _lead_ms(message), tuple(self.sent_ms))
         verdict = self.manners.judge(letter, self._context(node, visit)) if self.manners.rules else None
         if verdict is None:
             return False
@@ -480,7 +482,7 @@ class _Wave:
         run.counts.contact_actions += contacts
         self.commands.extend(commands)
         if kind.message:
-            self.sent_ms.append(self.moment.wall_ms)
+            self.sent_ms.append(self.moment.wall_ms + _lead_ms(done))
         record["commandIds"] = [command.id for command in commands]
         if node.awaits and commands:
             until_ms = self._until(Wait(ANSWER, seconds=node.awaits.timeout_seconds), visit, record)
@@ -689,3 +691,7 @@ class _Wave:
 def _add_notes(record: dict[str, Json], context: Context) -> None:
     if context.notes:
         record.setdefault("notes", {}).update(context.notes)
+
+
+def _lead_ms(message: Done) -> int:
+    return max((order.lead_ms for order in message.orders), default=0)

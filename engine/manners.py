@@ -1,7 +1,8 @@
 """Messages with manners: whether one may be sent now, is held for later, or is left out (product.md section 2).
 
 The rules are a flow's and those of its user or workspace, together: a flow can be stricter, never laxer. They look at
-the wall clock of the sending. Pure: the interpreter asks before it makes the command, and writes what is answered.
+the wall clock of the sending, which of a follow-up is the moment it is scheduled for. Pure: the interpreter asks before
+it makes the command, and writes what is answered.
 """
 
 from __future__ import annotations
@@ -37,15 +38,16 @@ WaitsFor = Literal["cap"] | Closed
 class Letter:
     """The message that is about to be sent.
 
-    `since_ms` is when it was held first, None where it never was; `sent_now` how many of this flow went out at this
-    same moment.
+    `since_ms` is when it was held first, None where it never was; `lead_ms` how long after its command it goes out;
+    `sent_now` when other messages go out that this same input made.
     """
 
     execution: ExecutionId
     flow_id: FlowId
     visit: int
     since_ms: int | None
-    sent_now: int
+    lead_ms: int
+    sent_now: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +91,14 @@ class Manners:
 
     def judge(self, letter: Letter, context: Context) -> Deferred | LeftOut | None:
         """Return what becomes of a message that must not be sent now; None where it may."""
-        now_ms, rules = context.wall_ms, self.rules
+        rules, lead_ms = self.rules, letter.lead_ms
+        now_ms = context.wall_ms + lead_ms  # when it would go out
         if not rules or now_ms > _FAR_MS:
             return None
-        since_ms = now_ms if letter.since_ms is None else letter.since_ms
+        since_ms = context.wall_ms if letter.since_ms is None else letter.since_ms
         # A configured duration is scaled; a message held is given up then, also where it could be sent at last.
         scale = context.time_scale
-        until_ms = since_ms + round(min(one.expire_after_seconds for one in rules) * 1000 / scale)
+        until_ms = since_ms + lead_ms + round(min(one.expire_after_seconds for one in rules) * 1000 / scale)
         zone = self._zone(context)
         note = {"since": rfc3339(since_ms), "timezone": zone.name}
         if letter.since_ms is not None and now_ms > until_ms:
@@ -112,6 +115,7 @@ class Manners:
         free_ms = next_open(rules, zone, max(free_ms for _what, free_ms in holding.values()))
         if free_ms is not None and free_ms <= until_ms:
             until_ms = free_ms + self._spread(letter, context, zone, free_ms, until_ms)
+        until_ms -= lead_ms
         return Deferred(_REASONS[waits_for], waits_for, until_ms, since_ms, {**note, "until": rfc3339(until_ms)})
 
     def _held_by(
@@ -120,8 +124,7 @@ class Manners:
         """Return what of one set of rules holds a message, and until when at least."""
         if rules.caps:
             history = self.history()
-            own = [*history.get(letter.flow_id, ()), *[now_ms] * letter.sent_now]
-            history = {**history, letter.flow_id: own}
+            history = {**history, letter.flow_id: [*history.get(letter.flow_id, ()), *letter.sent_now]}
             full = [
                 full_until(cap, letter.flow_id, history, zone, now_ms=now_ms, time_scale=scale) for cap in rules.caps
             ]

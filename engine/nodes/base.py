@@ -57,12 +57,14 @@ class Config(BaseModel):
 class Order:
     """A command that an action asks for; the interpreter gives it id, cause and attempt.
 
-    `contacts` is how many contacts it addresses, for the limit on contact actions (a segment send counts 1).
+    `contacts` is how many contacts it addresses, for the limit on contact actions (a segment send counts 1). `lead_ms`
+    is how long after the command a message goes out, where the other system waits.
     """
 
     type: str
     payload: Mapping[str, Json]
     contacts: int = 0
+    lead_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,11 +85,20 @@ def test_a_window_is_scaled_a_calendar_is_not() -> None:
 def test_what_a_cap_can_ask_about_is_kept_and_no_more() -> None:
     entry = new_entry()
     assert sent_to(None) == sent_to({FLOW: entry}) == {}
-    note_sent(entry, [0])
-    note_sent(entry, [MOST_SECONDS * 1000 - 1])
-    assert sent_to({FLOW: entry, OTHER: new_entry()}) == {FLOW: [0, MOST_SECONDS * 1000 - 1]}
-    note_sent(entry, [MOST_SECONDS * 1000])
-    assert entry["sent"] == [MOST_SECONDS * 1000 - 1, MOST_SECONDS * 1000]
+    last_ms = MOST_SECONDS * 1000
+    note_sent(entry, [0], 0)
+    note_sent(entry, [last_ms - 1, 2 * last_ms], last_ms - 1)
+    assert sent_to({FLOW: entry, OTHER: new_entry()}) == {FLOW: [0, last_ms - 1, 2 * last_ms]}
+    note_sent(entry, [last_ms], last_ms)
+    assert entry["sent"] == [last_ms - 1, 2 * last_ms, last_ms]
     for number in range(1_000):
-        note_sent(entry, [MOST_SECONDS * 1000 + number])
+        note_sent(entry, [last_ms + number], last_ms + number)
     assert len(entry["sent"]) == MOST_MESSAGES
+
+
+def test_a_message_that_is_scheduled_counts_before_it_is_sent() -> None:
+    now, day = "2026-09-21T12:00:00Z", {"max": 1, "calendar": "day"}
+    assert until({"max": 1}, now, "2026-09-24T12:00:00Z") == "2026-10-01T12:00:00Z"
+    assert until({"max": 1}, now, "2026-09-28T12:00:00Z") is None
+    assert until(day, now, "2026-09-21T23:00:00Z") == "2026-09-22T00:00:00Z"
+    assert until(day, now, "2026-09-22T00:00:00Z") is None

@@ -96,6 +96,21 @@ class TestHours:
         driver.advance(DAY)
         assert driver.commands[0]["payload"]["scheduleAt"] == rfc3339(parse_rfc3339(until) + 86_400_000)
 
+    def test_of_a_follow_up_the_moment_counts_for_which_it_is_scheduled(self) -> None:
+        thursday = "2026-09-24T10:00:00Z"
+        for days, scheduled in ((1, "2026-09-25T10:00:00Z"), (2, "2026-09-28T09:"), (0.5, "2026-09-25T09:")):
+            driver = driver_at(thursday, flow({"sendWindow": {}}, kind="schedule_followup", delayDays=days))
+            driver.send(opened())
+            driver.advance(5 * DAY)
+            [payload] = [command["payload"] for command in driver.commands if command["type"] == "schedule_followup"]
+            assert payload["scheduleAt"].startswith(scheduled)
+
+    def test_a_follow_up_made_by_night_for_a_day_waits_for_nothing(self) -> None:
+        driver = driver_at(EVENING, flow(QUIET, kind="schedule_followup", delayDays=0.5))
+        driver.send(opened())
+        assert driver.commands[0]["payload"]["scheduleAt"] == "2026-09-22T09:30:00Z"
+        assert decisions(driver) == []
+
     def test_a_message_is_rendered_when_it_is_sent(self) -> None:
         driver = driver_at(EVENING, flow(QUIET, subject="Hi {{ contact.name }}"))
         driver.send(opened())
@@ -264,6 +279,15 @@ class TestCaps:
             numbers.append(sent(driver).count("send_email_campaign"))
             driver.advance(DAY + SPREAD)
         assert numbers == [1, 2, 3, 4, 4]
+
+    def test_a_follow_up_counts_on_the_day_for_which_it_is_scheduled(self) -> None:
+        cap = {"caps": [{"max": 1, "calendar": "day", "scope": "all"}], "onHeld": "skip"}
+        driver = FlowDriver(flow(cap, "a", kind="schedule_followup", delayDays=3), flow(cap, "b"))
+        driver.send(opened())
+        assert decisions(driver) == []
+        driver.advance(3 * DAY)
+        driver.send(opened())
+        assert [(record["flowId"], record["reason"]) for record in driver.decisions] == [("b", "capped")]
 
     def test_two_messages_of_one_wave_count_each_other(self) -> None:
         nodes: dict[str, Any] = {

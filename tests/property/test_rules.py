@@ -100,9 +100,10 @@ LATE = st.sampled_from([0, 0, 0, 50_000, 40_000_000])
 MAIL = {"subject": "s", "body": "b", "fromEmail": "a@example.com"}
 
 
-def sender(flow_id: str, messages: dict[str, Any]) -> FlowVersion:
+def sender(flow_id: str, messages: dict[str, Any], lead_days: float = 0) -> FlowVersion:
     nodes: dict[str, Any] = {
-        "t": ("email_open", {}), "m": ("send_email_campaign", MAIL), "f": ("schedule_followup", MAIL),
+        "t": ("email_open", {}), "m": ("send_email_campaign", MAIL),
+        "f": ("schedule_followup", {**MAIL, "delayDays": lead_days}),
     }  # fmt: skip
     return version(nodes, "t>m m>f", flow_id=flow_id, settings={"messages": messages})
 
@@ -115,27 +116,31 @@ def reopened(driver: FlowDriver, *flows: FlowVersion, limits: tuple[LimitsRecord
 
 
 class Sender(FlowDriver):
-    """Notes the wall time at which each message goes out."""
+    """Notes the wall time at which each message goes out, which of a follow-up is the time it is scheduled for."""
+
+    lead_ms = 0
 
     def __init__(self, *flows: FlowVersion, **more: Any) -> None:
         self.out: list[tuple[str, str, int]] = []
         super().__init__(*flows, **more)
 
     def command(self, run: Any, command: Any) -> None:
-        self.out.append((run.subject.id, run.flow_id, self.moment.wall_ms))
+        lead_ms = self.lead_ms if command.type == "schedule_followup" else 0
+        self.out.append((run.subject.id, run.flow_id, self.moment.wall_ms + lead_ms))
         super().command(run, command)
 
 
 @settings(max_examples=200, deadline=None)
-@given(MESSAGES, MESSAGES, MINDS, LATE)
+@given(MESSAGES, MESSAGES, MINDS, LATE, st.sampled_from([0, 0, 0.25, 1.5]))
 def test_caps_and_hours_are_never_passed_and_the_sums_reconcile(
-    own: dict[str, Any], house: dict[str, Any], history: list[Any], late_ms: int
+    own: dict[str, Any], house: dict[str, Any], history: list[Any], late_ms: int, lead_days: float
 ) -> None:
     rules = [MessageRules.model_validate(own), MessageRules.model_validate({**house, "timezone": None})]
     zone = zone_named(own.get("timezone", "UTC"))
     assert zone is not None
     limits = LimitsRecord(kind="user", id="user_001", messages=rules[1])
-    driver = Sender(sender("f1", own), limits=[limits])
+    driver = Sender(sender("f1", own, lead_days), limits=[limits])
+    driver.lead_ms = round(lead_days * 86_400_000)
     driver.late_ms = late_ms
     for given_input in history:
         if isinstance(given_input, float):

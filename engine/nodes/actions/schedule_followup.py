@@ -7,6 +7,7 @@ from typing import Final
 from pydantic import Field
 
 from engine.context import Context
+from engine.facts import DAY_MS
 from engine.nodes.base import ActionType, Config, Done, Failed, Order
 from engine.nodes.fields import Address, Days, FieldPath, Text
 from engine.nodes.lookups import CAMPAIGN_FIELD, CONTACT_FIELD, in_days, optional_id, required_id, set_only
@@ -39,7 +40,7 @@ def act(config: ScheduleFollowup, context: Context) -> Done | Failed:
         originalCampaignId=optional_id(context, config.campaign_id_field),
         toContactIds=[contact],
     )
-    return Done(orders=(Order(COMMAND, payload, contacts=1),))
+    return Done(orders=(Order(COMMAND, payload, contacts=1, lead_ms=round(config.delay_days * DAY_MS)),))
 
 
 NODE: Final = ActionType(
