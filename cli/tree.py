@@ -12,7 +12,7 @@ FLOWS: Mapping[str, Entry] = {
     "validate": Command("cli.flows.validate", "Check flow files; needs no service."),
     "apply": Command("cli.flows.apply", "Create or update flows from files, and publish them."),
     "export": Command("cli.flows.export", "Write a flow as a flow file."),
-    "diff": Later(),
+    "diff": Command("cli.flows.diff", "Show what a publish would change, or two versions differ in."),
     "publish": Command("cli.flows.publish", "Freeze the draft of a flow as its next version."),
     "pause": Command("cli.flows.pause", "Hold what a flow matches, and what runs of it."),
     "resume": Command("cli.flows.resume", "End a pause, and take what it held from the log again."),

@@ -70,6 +70,12 @@ async def running_by_version(pool: Pool, flow_id: str) -> dict[int, int]:
     return {row["version"]: row["running"] for row in rows}
 
 
+async def standing_at(pool: Pool, flow_id: str) -> dict[str, int]:
+    """Return how many executions of a flow wait at each node, as far as the audit has written."""
+    rows = await pool.fetch(statement("versions.standing_at"), flow_id)
+    return {row["node_id"]: row["waiting"] for row in rows}
+
+
 async def node_names(pool: Pool, flow_id: str, version: int) -> dict[str, str]:
     """Return how the author of a version calls its nodes, by node id; nodes without a ref are left out."""
     definition = from_json(await pool.fetchval(statement("versions.definition"), flow_id, version))

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import asyncpg
 
-from engine.flow import Edge, Flow, Node
+from engine.flow import Edge, Flow, FlowVersion, Node
 from engine.types import FlowId, Json
 from store import changes, publishing
 from store.errors import InvalidInputError, NotFoundError
@@ -19,6 +19,7 @@ from store.shapes import (
     edge_of,
     edge_row,
     flow_of,
+    from_json,
     node_of,
     node_row,
     read_edge,
@@ -174,6 +175,21 @@ class FlowStore:
         async with self._pool.acquire() as connection, connection.transaction():
             row, changed = await publishing.resume(connection, flow_id, actor=self._actor, now_ms=self._now_ms())
         return _paused(row, changed=changed)
+
+    async def get_version(self, flow_id: str, number: int) -> FlowVersion | None:
+        """Return a published version, whether it still stands or not; None where there is none."""
+        stored = await self._pool.fetchval(statement("versions.definition"), flow_id, number)
+        return None if stored is None else FlowVersion.model_validate(from_json(stored))
+
+    async def get_draft(self, flow_id: str) -> FlowVersion:
+        """Return the draft as the version that a publish would make of it, valid or not.
+
+        Raises:
+            NotFoundError: there is no such flow.
+        """
+        async with self._pool.acquire() as connection, connection.transaction():
+            row = await publishing.lock_flow(connection, flow_id)
+            return publishing.version_of(flow_of(row), *await publishing.read_drawing(connection, flow_id))
 
     # ---- nodes and edges
 

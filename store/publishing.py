@@ -11,6 +11,7 @@ import asyncpg
 
 from engine.flow import (
     Edge,
+    Flow,
     FlowHead,
     FlowStatus,
     FlowVersion,
@@ -207,10 +208,15 @@ def check_policy(policy: str) -> None:
 async def _frozen(connection: Connection, row: asyncpg.Record) -> FlowVersion:
     flow = flow_of(row)
     nodes, edges = await read_drawing(connection, flow.id)
-    graph = build_graph(nodes, edges)
-    checked = validate_graph(graph, flow.settings, trigger_type=flow.trigger_type)
+    checked = validate_graph(build_graph(nodes, edges), flow.settings, trigger_type=flow.trigger_type)
     if not checked.is_valid:
         raise InvalidFlowError(flow.name, checked.errors)
+    return version_of(flow, nodes, edges)
+
+
+def version_of(flow: Flow, nodes: tuple[Node, ...], edges: tuple[Edge, ...]) -> FlowVersion:
+    """Return a draft as the version that a publish would make of it, valid or not."""
+    graph = build_graph(nodes, edges)
     return FlowVersion(
         flow_id=flow.id,
         version=flow.version + 1,
@@ -224,8 +230,8 @@ async def _frozen(connection: Connection, row: asyncpg.Record) -> FlowVersion:
         edges=tuple(
             edge.model_copy(
                 update={
-                    "source_node_id": NodeId(graph.find(edge.source_node_id) or ""),
-                    "target_node_id": NodeId(graph.find(edge.target_node_id) or ""),
+                    "source_node_id": NodeId(graph.find(edge.source_node_id) or edge.source_node_id),
+                    "target_node_id": NodeId(graph.find(edge.target_node_id) or edge.target_node_id),
                 }
             )
             for edge in edges

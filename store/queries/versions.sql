@@ -34,6 +34,13 @@ select exists (
     )
 );
 
+-- name: standing_at
+-- How many executions wait at each node, as far as the audit has written.
+select wait ->> 'nodeId' as node_id, count(distinct id) as waiting
+from automation_executions, jsonb_array_elements(waiting) as wait
+where flow_id = $1 and status in ('running', 'paused')
+group by 1 order by 1;
+
 -- name: running
 -- How many executions run on each version, as far as the audit has written.
 select flow_version as version, count(*) as running from automation_executions

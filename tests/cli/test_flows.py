@@ -125,6 +125,34 @@ def test_who_runs_is_said_before_a_publish(mal: Mal, database: str) -> None:
         assert meaning in published.stderr
 
 
+def test_a_diff_says_what_a_publish_would_change_and_whom_it_meets(mal: Mal, database: str, tmp_path: Path) -> None:
+    nodes = [
+        {"ref": "a", "type": "trigger", "subtype": "email_open", "config": {}},
+        {"ref": "wait", "type": "action", "subtype": "delay", "config": {"delaySeconds": 60}},
+    ]
+    edges = [{"sourceNodeId": "a", "targetNodeId": "wait"}]
+    never = mal(
+        "flows",
+        "diff",
+        rows(mal("flows", "apply", _flow_file(tmp_path, "D", nodes=nodes, edges=edges), "--json"))[0]["id"],
+    )
+    assert (never.exit_code, "was never published" in never.stderr) == (1, True)
+    (flow,) = rows(mal("flows", "publish", "D", "--json"))
+    assert mal("flows", "diff", "D").stderr == "no difference\n"
+    (shown,) = rows(mal("flows", "show", "D", "--json"))
+    stands = [{"nodeId": shown["nodes"][1]["id"], "visit": 1, "until": "2026-11-08T00:00:00Z", "for": "delay"}]
+    asyncio.run(_write(database, [execution(flowId=flow["id"], status="running", waiting=stands)]))
+    mal("flows", "apply", _flow_file(tmp_path, "D"))
+    diff = mal("flows", "diff", "D", "--json")
+    assert [(one["part"], one["change"], one["name"]) for one in rows(diff)] == [
+        ("node", "removed", "wait"), ("edge", "removed", "a → wait"),
+    ]  # fmt: skip
+    assert "1 executions wait at 'wait', which is not there any more" in diff.stderr
+    rows(mal("flows", "publish", "D", "--json"))
+    assert len(rows(mal("flows", "diff", "D", "--from", "1", "--to", "2", "--json"))) == 2
+    assert "has no version 7; the latest is 2" in mal("flows", "diff", "D", "--from", "7").stderr
+
+
 async def _write(dsn: str, told: list[dict[str, Any]]) -> None:
     pool = await create_pool(dsn)
     try:
