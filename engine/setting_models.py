@@ -5,7 +5,7 @@ Knows no setting. What a setting means lives beside the rule it is for (`entry_r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -80,13 +80,12 @@ def _model_at(model: type[BaseModel], loc: tuple[int | str, ...]) -> type[BaseMo
     for part in loc:
         field = next((one for name, one in model.model_fields.items() if (one.alias or name) == part), None)
         if field is not None:
-            model = next(_models(field.annotation), model)
+            model = _model_in(field.annotation) or model
     return model
 
 
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    """Yield the models that an annotation names, however deep."""
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the first model that an annotation names, however deep."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for inner in get_args(annotation):
-        yield from _models(inner)
+        return annotation
+    return next((found for inner in get_args(annotation) if (found := _model_in(inner))), None)
