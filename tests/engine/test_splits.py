@@ -38,6 +38,11 @@ def test_numbers_from_names_are_even() -> None:
     assert all(0 < fraction(name) < 1 for name in ("", "\ud800", "a"))
 
 
+def test_numbers_from_names_never_change() -> None:
+    assert fraction("split", "s", "contact", "c1", "a") == 0.38121533213795494
+    assert fraction("holdout", "f", "contact", "c1") == 0.11984326659418193
+
+
 def test_the_same_subject_is_always_in_the_same_arm() -> None:
     assert arms("s", *HALVES) == arms("s", *HALVES) == arms("s", *reversed(HALVES)) == arms("s", ("a", 7), ("b", 7))
 
