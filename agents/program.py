@@ -18,7 +18,7 @@ from agents.records import ShardRecords
 from agents.state import ShardState
 from engine import lifecycle
 from engine.decider import Decider, Entities, Source
-from engine.due import CHANGE_RANK, DueIndex, Timer, change_timer
+from engine.due import CHANGE_RANK, SLOT_RANK, DueIndex, Timer, change_timer
 from engine.events import Event
 from engine.flow import FlowHead
 from engine.inputs import Answered, Moment
@@ -91,7 +91,12 @@ class FlowProgram:
         """Take the recovered tables, and build the timers from them."""
         self._state = ShardState(tables)
         self._decider = Decider(
-            self._state, self._records, self._entities, time_scale=self._time_scale, all_facts=self._all_facts
+            self._state,
+            self._records,
+            self._entities,
+            time_scale=self._time_scale,
+            all_facts=self._all_facts,
+            is_home=lambda subject_id: partition_for(subject_id.encode(), self._partitions) == self._partition,
         )
         for _execution, waiting in self._state.waiting():
             for timer in waiting.timers:
@@ -123,6 +128,9 @@ class FlowProgram:
             return
         if timer.rank == CHANGE_RANK:
             self._decider.change(timer.execution, self._snapshot(), moment)
+        elif timer.rank == SLOT_RANK:
+            self.counts["slots"] += 1
+            self._decider.slot(FlowId(timer.node_id), timer.due_ms, self._snapshot(), moment)
         else:
             self.counts["timers"] += 1
             self._decider.timer(timer.execution, timer.node_id, timer.visit, self._snapshot(), moment)
@@ -255,6 +263,10 @@ class FlowProgram:
         heads = {flow_id: flow.head for flow_id, flow in index.flows.items()}
         news = {flow_id: head for flow_id, head in heads.items() if self._heads.get(flow_id) != head}
         self._heads = heads
+        # A version may come after the head that names it: slots are looked for whenever anything has changed.
+        for flow in index.flows.values():
+            if (slot := self._decider.next_slot(flow)) is not None:
+                self._due.add(slot)
         for execution, waiting in self._state.waiting() if news else ():
             head = news.get(waiting.flow_id)
             if head is not None:

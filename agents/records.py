@@ -97,6 +97,6 @@ class ShardRecords:
         """Tell every shard the facts of a campaign, release or user."""
         self._broadcasts[key] = row
 
-    def timer(self, run: Run, timer: Timer) -> None:  # noqa: ARG002 -- a sink's signature
-        """Remember when an execution is to be looked at."""
+    def timer(self, run: Run | None, timer: Timer) -> None:  # noqa: ARG002 -- a sink's signature
+        """Remember when an execution or a schedule is to be looked at."""
         self._due.add(timer)

@@ -8,17 +8,17 @@ reason. Live traffic, replay and test runs use this same class; it does no I/O a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
-from engine import awaited, facts, feed, goals, lifecycle, resuming, retrying
+from engine import awaited, facts, feed, goals, lifecycle, members, resuming, retrying, schedules
 from engine.admission import admit, starting_context
 from engine.awaiting import RETRY, AwaitedStep
-from engine.due import Timer, change_timer
+from engine.due import Timer, change_timer, slot_timer
 from engine.entered import Entry, new_entry, note_running, note_sent, sent_to
-from engine.events import MAX_DEPTH, Event
+from engine.events import MAX_DEPTH, Event, opaque_id
 from engine.flow import FlowHead, StatusChange
 from engine.goals import PlanGoal
 from engine.inputs import (
@@ -38,7 +38,7 @@ from engine.inputs import (
 from engine.interpreter import step
 from engine.limits import House
 from engine.manners import NO_MANNERS, Manners
-from engine.matching import Index, triggers
+from engine.matching import Index, IndexedFlow, triggers
 from engine.nodes.registry import node_types
 from engine.plan import Plan
 from engine.run import Run
@@ -62,6 +62,8 @@ from engine.types import (
 SUBJECTS: Final = "subjects"
 ENTRIES: Final = "entries"
 EXECUTIONS: Final = "executions"
+MEMBERS_AT_ONCE: Final = 500
+"""So many members of a segment at the least are started in one chunk of a slot, where there are as many."""
 
 _INPUT_OF: Final[Mapping[Verb, Input]] = MappingProxyType({
     "pause": Paused(), "resume": Resumed(), "cancel": Ended(EndReason.CANCELLED), "retry": Retried(),
@@ -96,8 +98,8 @@ class Sink(Protocol):
     def broadcast(self, key: str, row: dict[str, Json]) -> None:
         """The facts of a campaign, release or user, for every shard."""
 
-    def timer(self, run: Run, timer: Timer) -> None:
-        """A wait was opened."""
+    def timer(self, run: Run | None, timer: Timer) -> None:
+        """Something is to be looked at later: an execution, or, without one, a schedule."""
 
 
 class Entities(Protocol):
@@ -134,16 +136,25 @@ class Decider:
         entities: facts of campaigns, releases and users from every shard.
         time_scale: MAL_TIME_SCALE, stored with each execution that starts.
         all_facts: keep facts of scopes without flows as well (MAL_FACTS=all).
+        is_home: whether a subject lives in this shard, by its id.
     """
 
     def __init__(
-        self, tables: Tables, sink: Sink, entities: Entities, *, time_scale: float = 1.0, all_facts: bool = False
+        self,
+        tables: Tables,
+        sink: Sink,
+        entities: Entities,
+        *,
+        time_scale: float = 1.0,
+        all_facts: bool = False,
+        is_home: Callable[[str], bool] = lambda _id: True,
     ) -> None:
         self._tables = tables
         self._sink = sink
         self._entities = entities
         self._time_scale = time_scale
         self._all_facts = all_facts
+        self._is_home = is_home
 
     def event(self, event: Event, source: Source, index: Index, moment: Moment, origin: Origin = "live") -> None:
         """Decide a domain event."""
@@ -326,6 +337,75 @@ class Decider:
         else:
             self._move(run, _INPUT_OF[verb], source, index, moment)
 
+    # ---- schedules
+
+    def next_slot(self, flow: IndexedFlow) -> Timer | None:
+        """Return the timer of the slot of a flow that this shard has to decide next."""
+        row = self._tables.get(ENTRIES, schedules.slots_key(flow.head.flow_id))
+        at_ms = schedules.next_slot(flow, row, self._is_home)
+        return None if at_ms is None else slot_timer(flow.head.flow_id, at_ms)
+
+    def slot(self, flow_id: FlowId, slot_ms: int, index: Index, moment: Moment) -> None:
+        """Decide a slot of a schedule, or a chunk of it where it is for a segment. One that is done is no news."""
+        flow = index.flows.get(flow_id)
+        key = schedules.slots_key(flow_id)
+        row = self._tables.get(ENTRIES, key) or {"done": 0, "page": 0}
+        if flow is None or slot_ms != schedules.next_slot(flow, row, self._is_home):
+            return
+        page = self._start_at_slot(flow, slot_ms, row["page"], index, moment)
+        row = {"done": slot_ms, "page": 0} if page is None else {**row, "page": page}
+        self._tables.put(ENTRIES, key, row)
+        if (timer := self.next_slot(flow)) is not None:
+            self._sink.timer(None, timer)
+
+    def _start_at_slot(self, flow: IndexedFlow, slot_ms: int, page: int, index: Index, moment: Moment) -> int | None:
+        """Start executions for a slot; return the page to go on with, None where all is done."""
+        version = flow.head.version_at(slot_ms)
+        plan = flow.plans.get(version) if version is not None else None
+        schedule = schedules.schedule_of(plan)
+        if plan is None or plan.scope is None or schedule is None:
+            return None
+        status = flow.head.status_at(slot_ms)
+        missed = page == 0 and schedules.is_missed(schedule, slot_ms, moment.wall_ms)
+        if status != "published" or missed:
+            event = schedules.slot_event(plan, plan.scope, slot_ms)
+            if status == "paused":
+                record = feed.decision_record("held", "paused", event, None, moment.now_ms, plan.flow_id)
+                self._sink.record(event.subject, record)
+            elif missed:
+                self._suppress(event, None, "missed_slot", moment, plan.flow_id)
+            return None
+        if schedule.segment_id is None:
+            self._enter_made(plan, schedules.slot_event(plan, plan.scope, slot_ms), index, moment)
+            return None
+        started = 0
+        while page < members.PAGES and started < MEMBERS_AT_ONCE:
+            for member in self._members(plan.scope, schedule.segment_id, page):
+                self._enter_made(plan, schedules.slot_event(plan, plan.scope, slot_ms, member), index, moment)
+                started += 1
+            page += 1
+        return page if page < members.PAGES else None
+
+    def _enter_made(self, plan: Plan, event: Event, index: Index, moment: Moment) -> None:
+        if event.scope is None or event.subject is None:
+            raise AssertionError("a made event has its flow's scope and a subject")
+        key = row_key(event.scope, event.subject)
+        row = self._tables.get(SUBJECTS, key) or {}
+        self._enter(plan, key, row, event, None, index, moment, "schedule")
+
+    def _members(self, scope: Scope, segment_id: str, page: int) -> Iterator[str]:
+        row = self._tables.get(SUBJECTS, members.members_key(scope, segment_id, page))
+        yield from row["ids"] if row else ()
+
+    def _note_member(self, scope: Scope | None, contact: Subject, event: Event, segments: Sequence[str]) -> None:
+        segment_id = opaque_id(event.payload.get("segmentId"))
+        if scope is None or segment_id is None:
+            return
+        key = members.members_key(scope, segment_id, members.page_of(contact.id))
+        page = members.changed(self._tables.get(SUBJECTS, key), contact.id, is_member=segment_id in segments)
+        if page is not None:
+            self._tables.put(SUBJECTS, key, page)
+
     # ---- one event
 
     def _accept(self, key: str, event: Event, source: Source, moment: Moment) -> dict[str, Any] | None:
@@ -353,6 +433,8 @@ class Decider:
         facts.fold(folded, event)
         if entity.type in facts.BROADCAST_TYPES:
             self._sink.broadcast(key, folded)
+        if event.type == "segment_updated":
+            self._note_member(event.scope, entity, event, folded.get("segments", ()))
 
     def _enter(
         self,
@@ -360,7 +442,7 @@ class Decider:
         key: str,
         row: Mapping[str, Any],
         event: Event,
-        source: Source,
+        source: Source | None,
         index: Index,
         moment: Moment,
         origin: Origin,
@@ -536,14 +618,16 @@ class Decider:
     def _suppress(
         self,
         event: Event,
-        source: Source,
+        source: Source | None,
         reason: str,
         moment: Moment,
         flow_id: FlowId | None = None,
         *,
         execution: ExecutionId | None = None,
     ) -> None:
-        record = feed.decision_record("suppressed", reason, event, source.wire(), moment.now_ms, flow_id)
+        record = feed.decision_record(
+            "suppressed", reason, event, source.wire() if source else None, moment.now_ms, flow_id
+        )
         if execution is not None:
             record["executionId"] = execution
         self._sink.record(event.subject, record)

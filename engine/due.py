@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 from typing import Final, NamedTuple
 
-from engine.types import ExecutionId, NodeId
+from engine.types import ExecutionId, FlowId, NodeId
 
 _HOUR_MS: Final = 3_600_000
 
@@ -18,6 +18,9 @@ CHANGE_RANK: Final = -1
 """The rank of the timer at which an execution's flow changes: before any wait of the same time."""
 RETRY_RANK: Final = -2
 """The rank of the timer until which an execution that failed can be retried."""
+
+SLOT_RANK: Final = -3
+"""The rank of the timer at which a scheduled flow starts."""
 
 
 class Timer(NamedTuple):
@@ -33,6 +36,11 @@ class Timer(NamedTuple):
 def change_timer(execution: ExecutionId, at_ms: int) -> Timer:
     """Return the timer at which an execution is looked at because its flow changes."""
     return Timer(at_ms, execution, CHANGE_RANK, 0, NodeId(""))
+
+
+def slot_timer(flow_id: FlowId, slot_ms: int) -> Timer:
+    """Return the timer of a slot of a schedule. It names no execution, and so fires before all of the same time."""
+    return Timer(slot_ms, ExecutionId(""), SLOT_RANK, 0, NodeId(flow_id))
 
 
 class DueIndex:

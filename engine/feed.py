@@ -152,7 +152,7 @@ def decision_record(
     decision: Literal["suppressed", "held", "counted"],
     reason: str,
     event: Event,
-    source: Mapping[str, Json],
+    source: Mapping[str, Json] | None,
     now_ms: int,
     flow_id: FlowId | None,
 ) -> dict[str, Json]:
@@ -169,8 +169,9 @@ def decision_record(
         "at": rfc3339(now_ms),
         "type": event.type,
         "source": event.source,
-        "input": source,
     }
+    if source is not None:
+        record["input"] = source
     if flow_id is not None and subject is not None:
         record["executionId"] = execution_id(flow_id, event.source, subject, event.id)
     return record

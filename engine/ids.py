@@ -55,6 +55,11 @@ def edge_id(flow: FlowId, source: str, target: str, label: str | None, ordinal: 
     return derive("edge", flow, source, target, label, ordinal)
 
 
+def slot_event_id(flow: FlowId, slot: str, member: str | None) -> str:
+    """Return the id of the event that a schedule makes for a slot, for a member of its segment or for nobody."""
+    return derive("s", flow, slot, member)
+
+
 def event_id(topic: str, partition: int, offset: int, timestamp_ms: int) -> str:
     """Return the id of an event that came without one: where it lies in the log, so that a re-read gives the same."""
     return derive("e", topic, partition, offset, timestamp_ms)

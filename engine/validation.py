@@ -6,6 +6,8 @@ It puts the checks together: what could not be read, the nodes one by one (`node
 
 from __future__ import annotations
 
+from typing import Final
+
 from engine.drawing import Graph
 from engine.flow_settings import setting_faults
 from engine.listening_checks import listening_errors
@@ -15,7 +17,8 @@ from engine.problems import Problem, Validation, problem, shown, verdict
 from engine.types import Json
 from engine.wiring_checks import wiring_errors, wiring_warnings
 
-MANUAL_TRIGGER = "manual_trigger"
+_STARTED_OTHERWISE: Final = {"manual": "manual_trigger", "schedule": "schedule"}
+"""The trigger types whose flows no event starts, and their triggers."""
 
 
 def validate_graph(graph: Graph, settings: Json = None, *, trigger_type: Json = None) -> Validation:
@@ -64,19 +67,18 @@ def _trigger_type_errors(graph: Graph, trigger_type: Json) -> list[Problem]:
     path = "flow.triggerType"
     if trigger_type is None or trigger_type == "event":
         return []
-    if trigger_type == "schedule":
-        return [problem(path, f'{path} "schedule" is not supported yet; use event or manual')]
-    if trigger_type != "manual":
-        return [problem(path, f"{path} is {shown(trigger_type)}; use event or manual")]
+    if not isinstance(trigger_type, str) or trigger_type not in _STARTED_OTHERWISE:
+        return [problem(path, f"{path} is {shown(trigger_type)}; use event, manual or schedule")]
+    trigger = _STARTED_OTHERWISE[trigger_type]
     return [
         problem(
             path,
-            f'{path} is "manual", but the trigger {shown(node.label)} is {node.subtype}, which events start; '
-            f"make it event, or the trigger {MANUAL_TRIGGER}",
+            f'{path} is "{trigger_type}", but the trigger {shown(node.label)} is {node.subtype}; '
+            f"make it {_type_for(node.subtype)}, or the trigger {trigger}",
             node.id,
         )
         for node in graph.triggers
-        if node.subtype not in (None, MANUAL_TRIGGER)
+        if node.subtype not in (None, trigger)
     ]
 
 
@@ -86,13 +88,18 @@ def _trigger_type_warnings(graph: Graph, checked: dict[str, CheckedNode], trigge
     return [
         problem(
             "flow.triggerType",
-            f'flow.triggerType is "event", but no event starts the trigger {shown(node.label)} ({MANUAL_TRIGGER}); '
-            "make it manual",
+            f'flow.triggerType is "event", but no event starts the trigger {shown(node.label)} ({node.subtype}); '
+            f"make it {_type_for(node.subtype)}",
             node.id,
         )
         for node in graph.triggers
-        if node.subtype == MANUAL_TRIGGER and checked[node.id].type is not None
+        if node.subtype in _STARTED_OTHERWISE.values() and checked[node.id].type is not None
     ]
+
+
+def _type_for(subtype: str | None) -> str:
+    """Return the trigger type of flows with a trigger."""
+    return next((kind for kind, trigger in _STARTED_OTHERWISE.items() if trigger == subtype), "event")
 
 
 def _cap_warnings(checked: dict[str, CheckedNode], settings: Json) -> list[Problem]:

@@ -33,6 +33,10 @@ class Zone:
         """Return what the clocks of the zone show, without an offset."""
         return (_EPOCH + timedelta(milliseconds=at_ms)).astimezone(self._zone).replace(tzinfo=None, fold=0)
 
+    def aware(self, at_ms: int) -> datetime:
+        """Return what the clocks of the zone show, with the zone."""
+        return (_EPOCH + timedelta(milliseconds=at_ms)).astimezone(self._zone)
+
     def moments_of(self, local: datetime) -> tuple[int, ...]:
         """Return when the clocks show a time: one moment, two where they are set back over it.
 

@@ -19,7 +19,7 @@ from tests.support.flows import event, version
 SEED = {
     "trigger": {
         "email_open", "email_click", "email_reply", "campaign_created", "campaign_status_changed", "asset_uploaded",
-        "release_approaching", "manual_trigger", "segment_updated", "contact_added",
+        "release_approaching", "manual_trigger", "segment_updated", "contact_added", "schedule",
     },
     "condition": {
         "if_field_match", "if_segment_contains", "if_metric_greater", "if_tag_present", "if_time_elapsed",
@@ -44,6 +44,7 @@ KEYS = {
     "manual_trigger": set(),
     "segment_updated": {"segmentId", "action"},
     "contact_added": {"source", "requiredTags"},
+    "schedule": {"cron", "timezone", "segmentId", "catchUp"},
     "if_field_match": {"field", "operator", "value"},
     "if_segment_contains": {"segmentId", "contactIdField"},
     "if_tag_present": {"tag", "contactIdField"},
@@ -129,7 +130,7 @@ def test_an_unknown_key_is_refused_with_the_nearest(kind: NodeType) -> None:
 def test_events_and_commands_are_those_of_the_systems() -> None:
     for kind in node_types().values():
         if isinstance(kind, TriggerType):
-            assert kind.name == "manual_trigger" or kind.name in BY_EVENT_TYPE
+            assert kind.name in {"manual_trigger", "schedule"} or kind.name in BY_EVENT_TYPE
         elif isinstance(kind, ActionType):
             assert kind.command is None or kind.command in BY_COMMAND_TYPE
         else:

@@ -12,7 +12,7 @@ import orjson
 
 from engine import lifecycle
 from engine.decider import EXECUTIONS, Decider, Source
-from engine.due import CHANGE_RANK, DueIndex, Timer, change_timer
+from engine.due import CHANGE_RANK, SLOT_RANK, DueIndex, Timer, change_timer
 from engine.events import Event, read_event
 from engine.flow import FlowHead, FlowStatus, FlowVersion, LimitsRecord, Policy, StatusChange, VersionHead
 from engine.inputs import Answered, Command, Held, Moment
@@ -75,6 +75,8 @@ class FlowDriver:
         self.feed: list[dict[str, Any]] = []
         self.sent: list[tuple[Run, Command]] = []
         self.facts_elsewhere: list[tuple[Subject, Event]] = []
+        self.is_ready = False
+        """Flows given at the start are as old as time: their slots are not looked for."""
         self.flow_table = FlowTable()
         for flow in flows:
             self.publish(flow, at_ms=0)
@@ -84,6 +86,7 @@ class FlowDriver:
         self.next_offset = offset
         self.log: dict[int, tuple[Event, bool]] = {}
         """Events by their offset, and whether they were to start a flow by hand."""
+        self.is_ready = True
 
     # ---- verbs
 
@@ -152,6 +155,8 @@ class FlowDriver:
         self.advance(0)
 
     def _look_for_changes(self, head: FlowHead) -> None:
+        if self.is_ready and (slot := self.decider.next_slot(self.flow_table.snapshot().flows[head.flow_id])):
+            self.due.add(slot)
         for row in self.tables.rows.get(EXECUTIONS, {}).values():
             run = Run.from_row(plain(row))
             if run.flow_id == head.flow_id:
@@ -214,6 +219,8 @@ class FlowDriver:
             index = self.flow_table.snapshot()
             if timer.rank == CHANGE_RANK:
                 self.decider.change(timer.execution, index, self.moment)
+            elif timer.rank == SLOT_RANK:
+                self.decider.slot(FlowId(timer.node_id), timer.due_ms, index, self.moment)
             else:
                 self.decider.timer(timer.execution, timer.node_id, timer.visit, index, self.moment)
         self.now_ms = until_ms
@@ -273,7 +280,7 @@ class FlowDriver:
     def broadcast(self, key: str, row: dict[str, Any]) -> None:
         self.entities[key] = plain(orjson.dumps(row))
 
-    def timer(self, run: Run, timer: Timer) -> None:
+    def timer(self, run: Run | None, timer: Timer) -> None:
         self.due.add(timer)
 
     def _carry_facts(self) -> None:
