@@ -130,7 +130,7 @@ class FlowProgram:
             self._decider.change(timer.execution, self._snapshot(), moment)
         elif timer.rank == SLOT_RANK:
             self.counts["slots"] += 1
-            self._decider.slot(FlowId(timer.node_id), timer.due_ms, self._snapshot(), moment)
+            self._decider.slot(FlowId(timer.node_id), self._snapshot(), moment)
         else:
             self.counts["timers"] += 1
             self._decider.timer(timer.execution, timer.node_id, timer.visit, self._snapshot(), moment)

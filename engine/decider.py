@@ -341,57 +341,64 @@ class Decider:
 
     def next_slot(self, flow: IndexedFlow) -> Timer | None:
         """Return the timer of the slot of a flow that this shard has to decide next."""
-        row = self._tables.get(ENTRIES, schedules.slots_key(flow.head.flow_id))
-        at_ms = schedules.next_slot(flow, row, self._is_home)
-        return None if at_ms is None else slot_timer(flow.head.flow_id, at_ms)
+        slot = schedules.next_slot(flow, self._slots_row(flow.head.flow_id), self._is_home)
+        return None if slot is None else slot_timer(flow.head.flow_id, slot.due_ms)
 
-    def slot(self, flow_id: FlowId, slot_ms: int, index: Index, moment: Moment) -> None:
-        """Decide a slot of a schedule, or a chunk of it where it is for a segment. One that is done is no news."""
-        flow = index.flows.get(flow_id)
-        key = schedules.slots_key(flow_id)
-        row = self._tables.get(ENTRIES, key) or {"done": 0, "page": 0}
-        if flow is None or slot_ms != schedules.next_slot(flow, row, self._is_home):
+    def slot(self, flow_id: FlowId, index: Index, moment: Moment) -> None:
+        """Decide the next slot of a schedule, or a chunk of one for a segment. One that is done is no news."""
+        flow, row = index.flows.get(flow_id), self._slots_row(flow_id)
+        slot = schedules.next_slot(flow, row, self._is_home) if flow else None
+        if flow is None or slot is None or slot.due_ms > moment.now_ms:
             return
-        page = self._start_at_slot(flow, slot_ms, row["page"], index, moment)
-        row = {"done": slot_ms, "page": 0} if page is None else {**row, "page": page}
-        self._tables.put(ENTRIES, key, row)
+        is_paused = lifecycle.is_paused(flow.head, slot.due_ms)
+        page = None if is_paused else self._start_at_slot(flow, slot, row["page"], index, moment)
+        if is_paused and (plan := schedules.plan_of(flow, slot)) and plan.scope:
+            event = schedules.slot_event(plan, plan.scope, slot.at_ms, schedules.subject_of_slot(plan))
+            self._tell_slot(feed.decision_record("held", "paused", event, None, moment.now_ms, flow_id), event)
+        row = {**row, "page": page} if page is not None else schedules.after(row, slot, held=is_paused)
+        self._tables.put(ENTRIES, schedules.slots_key(flow_id), row)
         if (timer := self.next_slot(flow)) is not None:
             self._sink.timer(None, timer)
 
-    def _start_at_slot(self, flow: IndexedFlow, slot_ms: int, page: int, index: Index, moment: Moment) -> int | None:
+    def _slots_row(self, flow_id: FlowId) -> dict[str, Any]:
+        return self._tables.get(ENTRIES, schedules.slots_key(flow_id)) or dict(schedules.NOTHING_DONE)
+
+    def _start_at_slot(
+        self, flow: IndexedFlow, slot: schedules.Slot, page: int, index: Index, moment: Moment
+    ) -> int | None:
         """Start executions for a slot; return the page to go on with, None where all is done."""
-        version = flow.head.version_at(slot_ms)
-        plan = flow.plans.get(version) if version is not None else None
+        plan = schedules.plan_of(flow, slot)
         schedule = schedules.schedule_of(plan)
-        if plan is None or plan.scope is None or schedule is None:
+        if plan is None or plan.scope is None or schedule is None or flow.head.status_at(slot.due_ms) != "published":
             return None
-        status = flow.head.status_at(slot_ms)
-        missed = page == 0 and schedules.is_missed(schedule, slot_ms, moment.wall_ms)
-        if status != "published" or missed:
-            event = schedules.slot_event(plan, plan.scope, slot_ms)
-            if status == "paused":
-                record = feed.decision_record("held", "paused", event, None, moment.now_ms, plan.flow_id)
-                self._sink.record(event.subject, record)
-            elif missed:
-                self._suppress(event, None, "missed_slot", moment, plan.flow_id)
+        subject = schedules.subject_of_slot(plan)
+        if page == 0 and (why := schedules.not_made_up(plan, schedule, slot, moment, self._time_scale)):
+            event = schedules.slot_event(plan, plan.scope, slot.at_ms, subject)
+            self._tell_slot(feed.decision_record("suppressed", why, event, None, moment.now_ms, plan.flow_id), event)
             return None
         if schedule.segment_id is None:
-            self._enter_made(plan, schedules.slot_event(plan, plan.scope, slot_ms), index, moment)
+            self._enter_made(plan, plan.scope, slot.at_ms, subject, index, moment)
             return None
         started = 0
         while page < members.PAGES and started < MEMBERS_AT_ONCE:
             for member in self._members(plan.scope, schedule.segment_id, page):
-                self._enter_made(plan, schedules.slot_event(plan, plan.scope, slot_ms, member), index, moment)
+                self._enter_made(plan, plan.scope, slot.at_ms, Subject("contact", member), index, moment)
                 started += 1
             page += 1
         return page if page < members.PAGES else None
 
-    def _enter_made(self, plan: Plan, event: Event, index: Index, moment: Moment) -> None:
-        if event.scope is None or event.subject is None:
-            raise AssertionError("a made event has its flow's scope and a subject")
-        key = row_key(event.scope, event.subject)
+    def _enter_made(
+        self, plan: Plan, scope: Scope, slot_ms: int, subject: Subject, index: Index, moment: Moment
+    ) -> None:
+        key = row_key(scope, subject)
+        event = schedules.slot_event(plan, scope, slot_ms, subject)
         row = self._tables.get(SUBJECTS, key) or {}
         self._enter(plan, key, row, event, None, index, moment, "schedule")
+
+    def _tell_slot(self, record: dict[str, Json], event: Event) -> None:
+        """Tell what became of a slot as a whole: once, though every shard decides the slots of a segment."""
+        if event.subject is not None and self._is_home(event.subject.id):
+            self._sink.record(event.subject, record)
 
     def _members(self, scope: Scope, segment_id: str, page: int) -> Iterator[str]:
         row = self._tables.get(SUBJECTS, members.members_key(scope, segment_id, page))

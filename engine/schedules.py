@@ -7,14 +7,16 @@ chunks, with the place in the row. Pure, as the rest of the core: the shard's cl
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from engine import ids
 from engine.cron import next_moment
 from engine.events import Event
+from engine.inputs import Moment
 from engine.matching import IndexedFlow
 from engine.nodes.triggers.schedule import Schedule
 from engine.plan import Plan
+from engine.resuming import is_skipped
 from engine.types import FlowId, Json, Scope, Subject
 from engine.wire import rfc3339
 from engine.zones import UTC_ZONE, zone_named
@@ -23,6 +25,9 @@ LATE_MS: Final = 60_000
 """A slot that is decided later than this went by while no worker ran."""
 
 Row = dict[str, Json]
+"""`done`: the last slot that was decided. `held`: slots that a pause of the flow has held. `page`: where a slot of a
+segment goes on among its members."""
+NOTHING_DONE: Final[Row] = {"done": 0, "held": [], "page": 0}
 
 
 def slots_key(flow_id: FlowId) -> str:
@@ -43,7 +48,15 @@ def subject_of_slot(plan: Plan) -> Subject:
     return Subject("workspace", plan.workspace_id or "")
 
 
-def next_slot(flow: IndexedFlow, row: Row | None, is_home: Callable[[str], bool]) -> int | None:
+class Slot(NamedTuple):
+    """A slot to decide: when, the slot itself, and whether a pause of its flow held it before."""
+
+    due_ms: int
+    at_ms: int
+    was_held: bool
+
+
+def next_slot(flow: IndexedFlow, row: Row, is_home: Callable[[str], bool]) -> Slot | None:
     """Return the slot that this shard has to decide next; None where there is none.
 
     Args:
@@ -51,7 +64,9 @@ def next_slot(flow: IndexedFlow, row: Row | None, is_home: Callable[[str], bool]
         row: how far the flow's slots are done here.
         is_home: whether a subject lives in this shard.
     """
-    done_ms = row["done"] if row else 0
+    last = flow.head.statuses[-1] if flow.head.statuses else None
+    if row["held"] and last is not None and last.status == "published":
+        return Slot(max(last.at_ms, row["held"][0]), row["held"][0], was_held=True)
     found: list[int] = []
     heads = flow.head.versions
     for place, head in enumerate(heads):
@@ -59,15 +74,21 @@ def next_slot(flow: IndexedFlow, row: Row | None, is_home: Callable[[str], bool]
         schedule = schedule_of(plan)
         if plan is None or schedule is None or not (schedule.segment_id or is_home(subject_of_slot(plan).id)):
             continue
-        slot_ms = slot_after(schedule, max(done_ms, head.effective_from_ms - 1))
+        slot_ms = slot_after(schedule, max(row["done"], head.effective_from_ms - 1))
         until_ms = heads[place + 1].effective_from_ms if place + 1 < len(heads) else None
         if slot_ms is not None and (until_ms is None or slot_ms < until_ms):
             found.append(slot_ms)
-    slot_ms = min(found, default=None)
-    last = flow.head.statuses[-1] if flow.head.statuses else None
-    if slot_ms is not None and last is not None and last.status == "archived" and slot_ms >= last.at_ms:
+    at_ms = min(found, default=None)
+    if at_ms is None or (last is not None and last.status == "archived" and at_ms >= last.at_ms):
         return None
-    return slot_ms
+    return Slot(at_ms, at_ms, was_held=False)
+
+
+def after(row: Row, slot: Slot, *, held: bool) -> Row:
+    """Return the row after a slot was decided, or held."""
+    if slot.was_held:
+        return {**row, "held": row["held"][1:], "page": 0}
+    return {"done": slot.at_ms, "held": [*row["held"], slot.at_ms] if held else row["held"], "page": 0}
 
 
 def slot_after(schedule: Schedule, after_ms: int) -> int | None:
@@ -75,20 +96,30 @@ def slot_after(schedule: Schedule, after_ms: int) -> int | None:
     return next_moment(schedule.cron, zone_named(schedule.timezone) or UTC_ZONE, after_ms)
 
 
-def is_missed(schedule: Schedule, slot_ms: int, wall_ms: int) -> bool:
-    """Whether a slot went by while no worker ran, and is not to be made up for."""
-    if schedule.catch_up == "all" or wall_ms - slot_ms <= LATE_MS:
-        return False
-    later_ms = slot_after(schedule, slot_ms)
-    return schedule.catch_up == "none" or (later_ms is not None and later_ms <= wall_ms)
+def plan_of(flow: IndexedFlow, slot: Slot) -> Plan | None:
+    """Return the version that a slot starts: the one in force when it is due; for a held one, on resume."""
+    version = flow.head.version_at(slot.due_ms)
+    return flow.plans.get(version) if version is not None else None
 
 
-def slot_event(plan: Plan, scope: Scope, slot_ms: int, member: str | None = None) -> Event:
-    """Return the event that a slot makes, for a member of the segment or for the flow's own subject."""
-    subject = Subject("contact", member) if member else subject_of_slot(plan)
+def not_made_up(plan: Plan, schedule: Schedule, slot: Slot, moment: Moment, time_scale: float) -> str | None:
+    """Return why a slot starts nothing: a resume skips it, or it went by while no worker ran; None where it starts."""
+    if slot.was_held:
+        skipped = is_skipped(plan.on_resume, slot.at_ms, moment.now_ms, time_scale)
+        return "skipped_on_resume" if skipped else None
+    if schedule.catch_up == "all" or moment.wall_ms - slot.at_ms <= LATE_MS:
+        return None
+    later_ms = slot_after(schedule, slot.at_ms)
+    is_missed = schedule.catch_up == "none" or (later_ms is not None and later_ms <= moment.wall_ms)
+    return "missed_slot" if is_missed else None
+
+
+def slot_event(plan: Plan, scope: Scope, slot_ms: int, subject: Subject) -> Event:
+    """Return the event that a slot makes, about the flow's own subject or about a member of its segment."""
     schedule, slot = schedule_of(plan), rfc3339(slot_ms)
+    member = subject.id if subject.type == "contact" else None
     payload: dict[str, Json] = {"slot": slot}
-    if schedule is not None and member:
+    if member and schedule is not None:
         payload |= {"contactId": member, "segmentId": schedule.segment_id}
     metadata = {"userId": plan.user_id, "workspaceId": plan.workspace_id}
     return Event(

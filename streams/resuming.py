@@ -82,6 +82,8 @@ async def _held(kafka: Mapping[str, Any], flow_id: FlowId, since_ms: int) -> lis
         told = orjson.loads(record.value)
         if (told.get("decision"), told.get("reason"), told.get("flowId")) != ("held", "paused", flow_id):
             return
+        if "input" not in told:
+            return  # a slot of a schedule: its shard knows it, and needs no log to take it again
         at_ms = parse_rfc3339(told["at"])
         if at_ms >= since_ms:
             place = told["input"]

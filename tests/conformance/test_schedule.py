@@ -9,6 +9,8 @@ import pytest
 from engine import ids
 from engine.cron import CronError, check_cron, next_moment
 from engine.decider import Decider
+from engine.flow import VersionHead
+from engine.nodes.base import TriggerType
 from engine.nodes.configs import check_config
 from engine.nodes.registry import node_types
 from engine.types import FlowId
@@ -83,8 +85,11 @@ class TestOnce:
 
     def test_no_event_starts_it(self) -> None:
         driver = driver_of(HOURLY)
-        driver.send(event("schedule", source="mal", contactId="c1"))
+        sent = driver.send(event("schedule", source="mal", contactId="c1"))
         assert driver.executions == []
+        node = node_types()["schedule"]
+        assert isinstance(node, TriggerType)
+        assert not node.matches(node.config.model_validate(HOURLY), sent)
 
     def test_it_fires_once_over_restarts(self) -> None:
         driver = driver_of(HOURLY)
@@ -99,8 +104,8 @@ class TestOnce:
     def test_a_slot_that_comes_twice_is_no_news(self) -> None:
         driver = driver_of(HOURLY)
         driver.advance(HOUR)
-        driver.decider.slot(FlowId("flow-1"), parse_rfc3339(FIRST_SLOT), driver.flow_table.snapshot(), driver.moment)
-        driver.decider.slot(FlowId("flow-9"), parse_rfc3339(FIRST_SLOT), driver.flow_table.snapshot(), driver.moment)
+        driver.decider.slot(FlowId("flow-1"), driver.flow_table.snapshot(), driver.moment)
+        driver.decider.slot(FlowId("flow-9"), driver.flow_table.snapshot(), driver.moment)
         assert len(driver.feed) == 1
 
 
@@ -125,14 +130,42 @@ class TestChanges:
         assert driver.feed == []
         assert driver.due.next_due_ms() is None
 
-    def test_slots_of_a_pause_are_held(self) -> None:
+    def test_slots_of_a_pause_are_held_and_taken_again_on_resume(self) -> None:
+        driver = driver_of(HOURLY)
+        driver.set_status("flow-1", "paused")
+        driver.advance(2 * HOUR)
+        assert [(one["decision"], one["reason"]) for one in driver.decisions] == [("held", "paused")] * 2
+        assert driver.executions == []
+        driver.set_status("flow-1", "published")
+        assert messages(driver) == [f"{FIRST_SLOT}  schedule", "2026-09-21T16:00:00Z  schedule"]
+        driver.advance(HOUR)
+        assert len(driver.executions) == 3
+
+    @pytest.mark.parametrize(
+        ("on_resume", "skipped"), [({"mode": "skip"}, 2), ({"maxAgeSeconds": HOUR}, 1), ({"mode": "process"}, 0)]
+    )
+    def test_on_resume_says_what_becomes_of_them(self, on_resume: dict[str, Any], skipped: int) -> None:
+        driver = FlowDriver()
+        driver.publish(flow(HOURLY).model_copy(update={"settings": {"onResume": on_resume}}))
+        driver.set_status("flow-1", "paused")
+        driver.advance(2 * HOUR)
+        driver.set_status("flow-1", "published")
+        assert [one["reason"] for one in driver.decisions][2:] == ["skipped_on_resume"] * skipped
+        assert len(driver.executions) == 2 - skipped
+
+    def test_a_held_slot_starts_the_version_of_the_resume_if_it_has_a_schedule(self) -> None:
         driver = driver_of(HOURLY)
         driver.set_status("flow-1", "paused")
         driver.advance(HOUR)
-        assert [(one["decision"], one["reason"]) for one in driver.decisions] == [("held", "paused")]
+        newer = version({"t": ("email_open", {})}, "", number=2)
+        driver.flow_table.put_version(newer)
+        head = driver.flow_table.snapshot().flows[FlowId("flow-1")].head
+        versions = (*head.versions, VersionHead(version=2, effective_from_ms=driver.now_ms))
+        driver.flow_table.put_head(head.model_copy(update={"versions": versions}))
         driver.set_status("flow-1", "published")
         driver.advance(HOUR)
-        assert [at for _, at in started(driver)] == ["2026-09-21T16:00:00Z"]
+        assert driver.executions == []
+        assert driver.due.next_due_ms() is None
 
     def test_a_slot_of_a_version_that_is_gone_starts_nothing(self) -> None:
         driver = driver_of(HOURLY)
@@ -202,7 +235,7 @@ class TestSegments:
             join(driver, f"c{number}")
         slot_ms = parse_rfc3339(FIRST_SLOT)
         driver.now_ms = slot_ms
-        driver.decider.slot(FlowId("flow-1"), slot_ms, driver.flow_table.snapshot(), driver.moment)
+        driver.decider.slot(FlowId("flow-1"), driver.flow_table.snapshot(), driver.moment)
         assert 5 <= len(driver.executions) < 20
         reopened = FlowDriver()
         reopened.now_ms = driver.now_ms
@@ -211,6 +244,19 @@ class TestSegments:
         reopened.advance(0)
         assert len(reopened.executions) == len(reopened.feed) == 40
         assert reopened.due.next_due_ms() == slot_ms + HOUR * 1000
+
+    def test_what_becomes_of_a_whole_slot_is_told_by_one_shard_alone(self) -> None:
+        told = []
+        for homes in ({"user_001"}, set[str]()):
+            driver = FlowDriver()
+            driver.decider = Decider(driver.tables, driver, driver.entities, is_home=homes.__contains__)
+            driver.publish(flow({**HOURLY, "segmentId": "warm", "catchUp": "none"}))
+            driver.late_ms = DAY * 1000
+            driver.advance(HOUR)
+            driver.set_status("flow-1", "paused")
+            driver.advance(HOUR)
+            told.append([one["reason"] for one in driver.decisions])
+        assert told == [["missed_slot", "paused"], []]
 
     def test_entry_rules_hold_for_members(self) -> None:
         driver = FlowDriver()

@@ -56,6 +56,12 @@ def test_join_all_does_not_wait_for_a_branch_that_ends_before_it() -> None:
     assert len(driver.steps("all")) == 1
 
 
+def test_join_all_does_not_wait_for_a_branch_that_leads_elsewhere() -> None:
+    driver = run({"t": OPEN, "all": (*NOTE, {"join": "all"}), "slow": wait(9)}, "t>all t>slow")
+    assert {step["nodeId"]: step["status"] for step in driver.steps()}["all"] == "succeeded"
+    assert driver.executions[0]["waiting"][0]["nodeId"] == "slow"
+
+
 def test_join_all_waits_for_a_branch_that_goes_round_once_more() -> None:
     elapsed = ("if_time_elapsed", {"timestampField": "trigger.timestamp", "elapsedSeconds": 15})
     nodes = {"t": OPEN, "wait": wait(9), "late": elapsed, "all": (*NOTE, {"join": "all"})}

@@ -220,7 +220,7 @@ class FlowDriver:
             if timer.rank == CHANGE_RANK:
                 self.decider.change(timer.execution, index, self.moment)
             elif timer.rank == SLOT_RANK:
-                self.decider.slot(FlowId(timer.node_id), timer.due_ms, index, self.moment)
+                self.decider.slot(FlowId(timer.node_id), index, self.moment)
             else:
                 self.decider.timer(timer.execution, timer.node_id, timer.visit, index, self.moment)
         self.now_ms = until_ms
