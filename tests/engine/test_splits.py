@@ -24,11 +24,17 @@ def chi_square(counted: Counter[str], weights: dict[str, float], drawn: int) -> 
     return sum((counted[arm] - drawn * w / whole) ** 2 / (drawn * w / whole) for arm, w in weights.items())
 
 
-def test_a_million_subjects_are_divided_by_weight() -> None:
-    weights = {"a": 50.0, "b": 30.0, "c": 20.0}
-    drawn = 1_000_000
+@pytest.mark.parametrize(
+    ("drawn", "weights", "bound"),
+    [
+        (1_000_000, {"a": 70.0, "b": 30.0}, 10.83),
+        (100_000, {"a": 1.0, "b": 2.0, "c": 3.0, "d": 4.0, "e": 90.0}, 18.47),
+    ],
+    ids=["a million", "five arms"],
+)
+def test_subjects_are_divided_by_weight(drawn: int, weights: dict[str, float], bound: float) -> None:
     counted = Counter(arm_of(Subject("contact", f"p{number}"), "s", weights.items()) for number in range(drawn))
-    assert chi_square(counted, weights, drawn) < 13.82  # two degrees of freedom, p = 0.001
+    assert chi_square(counted, weights, drawn) < bound  # p = 0.001, with one degree of freedom less than arms
 
 
 def test_numbers_from_names_are_even() -> None:
