@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
-from engine import awaited, facts, feed, goals, lifecycle, members, resuming, retrying, schedules
+from engine import awaited, countdowns, facts, feed, goals, lifecycle, members, resuming, retrying, schedules
 from engine.admission import admit, starting_context
 from engine.awaiting import RETRY, AwaitedStep
 from engine.due import Timer, change_timer, slot_timer
@@ -171,7 +171,7 @@ class Decider:
             return
         entity = facts.told_of(event)
         if entity == event.subject:
-            self._fold(key, row, event, event.subject)
+            self._fold(key, row, event, event.subject, index, moment)
         elif entity is not None:
             self._sink.fact(entity, event)
         self._tables.put(SUBJECTS, key, row)
@@ -251,7 +251,7 @@ class Decider:
         key = row_key(event.scope, entity)
         row = self._tables.get(SUBJECTS, key) or {}
         if self._seen(key, row).add(mark_of(event.source, event.id), moment.now_ms):
-            self._fold(key, row, event, entity)
+            self._fold(key, row, event, entity, index, moment)
             self._tables.put(SUBJECTS, key, row)
 
     def timer(self, execution: ExecutionId, node_id: NodeId, visit: int, index: Index, moment: Moment) -> None:
@@ -341,21 +341,22 @@ class Decider:
 
     def next_slot(self, flow: IndexedFlow) -> Timer | None:
         """Return the timer of the slot of a flow that this shard has to decide next."""
-        slot = schedules.next_slot(flow, self._slots_row(flow.head.flow_id), self._is_home)
+        slot = schedules.next_slot(flow, self._slots_row(flow.head.flow_id), self._is_home, self._dates(flow))
         return None if slot is None else slot_timer(flow.head.flow_id, slot.due_ms)
 
     def slot(self, flow_id: FlowId, index: Index, moment: Moment) -> None:
         """Decide the next slot of a schedule, or a chunk of one for a segment. One that is done is no news."""
         flow, row = index.flows.get(flow_id), self._slots_row(flow_id)
-        slot = schedules.next_slot(flow, row, self._is_home) if flow else None
+        slot = schedules.next_slot(flow, row, self._is_home, self._dates(flow)) if flow else None
         if flow is None or slot is None or slot.due_ms > moment.now_ms:
             return
-        is_paused = lifecycle.is_paused(flow.head, slot.due_ms)
-        page = None if is_paused else self._start_at_slot(flow, slot, row["page"], index, moment)
-        if is_paused and (plan := schedules.plan_of(flow, slot)) and plan.scope:
-            event = schedules.slot_event(plan, plan.scope, slot.at_ms, schedules.subject_of_slot(plan))
-            self._tell_slot(feed.decision_record("held", "paused", event, None, moment.now_ms, flow_id), event)
-        row = {**row, "page": page} if page is not None else schedules.after(row, slot, held=is_paused)
+        status, plan = flow.head.status_at(slot.due_ms), schedules.plan_of(flow, slot)
+        page: int | None = None
+        if plan is not None and plan.scope is not None and status == "paused":
+            self._tell_slot(plan, plan.scope, slot, ("held", "paused"), moment)
+        elif plan is not None and plan.scope is not None and status == "published":
+            page = self._start_at_slot(plan, plan.scope, slot, row["page"], index, moment)
+        row = {**row, "page": page} if page is not None else schedules.after(row, slot, held=status == "paused")
         self._tables.put(ENTRIES, schedules.slots_key(flow_id), row)
         if (timer := self.next_slot(flow)) is not None:
             self._sink.timer(None, timer)
@@ -364,25 +365,24 @@ class Decider:
         return self._tables.get(ENTRIES, schedules.slots_key(flow_id)) or dict(schedules.NOTHING_DONE)
 
     def _start_at_slot(
-        self, flow: IndexedFlow, slot: schedules.Slot, page: int, index: Index, moment: Moment
+        self, plan: Plan, scope: Scope, slot: schedules.Slot, page: int, index: Index, moment: Moment
     ) -> int | None:
         """Start executions for a slot; return the page to go on with, None where all is done."""
-        plan = schedules.plan_of(flow, slot)
         schedule = schedules.schedule_of(plan)
-        if plan is None or plan.scope is None or schedule is None or flow.head.status_at(slot.due_ms) != "published":
-            return None
-        subject = schedules.subject_of_slot(plan)
         if page == 0 and (why := schedules.not_made_up(plan, schedule, slot, moment, self._time_scale)):
-            event = schedules.slot_event(plan, plan.scope, slot.at_ms, subject)
-            self._tell_slot(feed.decision_record("suppressed", why, event, None, moment.now_ms, plan.flow_id), event)
+            self._tell_slot(plan, scope, slot, ("suppressed", why), moment)
+            return None
+        if schedule is None:
+            for release in self._releases_at(plan, scope, slot):
+                self._enter_made(plan, scope, slot.at_ms, release, index, moment)
             return None
         if schedule.segment_id is None:
-            self._enter_made(plan, plan.scope, slot.at_ms, subject, index, moment)
+            self._enter_made(plan, scope, slot.at_ms, schedules.subject_of_slot(plan), index, moment)
             return None
         started = 0
         while page < members.PAGES and started < MEMBERS_AT_ONCE:
-            for member in self._members(plan.scope, schedule.segment_id, page):
-                self._enter_made(plan, plan.scope, slot.at_ms, Subject("contact", member), index, moment)
+            for member in self._members(scope, schedule.segment_id, page):
+                self._enter_made(plan, scope, slot.at_ms, Subject("contact", member), index, moment)
                 started += 1
             page += 1
         return page if page < members.PAGES else None
@@ -391,14 +391,55 @@ class Decider:
         self, plan: Plan, scope: Scope, slot_ms: int, subject: Subject, index: Index, moment: Moment
     ) -> None:
         key = row_key(scope, subject)
-        event = schedules.slot_event(plan, scope, slot_ms, subject)
         row = self._tables.get(SUBJECTS, key) or {}
-        self._enter(plan, key, row, event, None, index, moment, "schedule")
+        event = schedules.slot_event(plan, scope, slot_ms, subject, row.get("facts", {}))
+        if event.type == schedules.CLOCK or triggers(plan, event):
+            self._enter(plan, key, row, event, None, index, moment, "schedule")
 
-    def _tell_slot(self, record: dict[str, Json], event: Event) -> None:
+    def _tell_slot(
+        self,
+        plan: Plan,
+        scope: Scope,
+        slot: schedules.Slot,
+        what: tuple[Literal["held", "suppressed"], str],
+        moment: Moment,
+    ) -> None:
         """Tell what became of a slot as a whole: once, though every shard decides the slots of a segment."""
-        if event.subject is not None and self._is_home(event.subject.id):
-            self._sink.record(event.subject, record)
+        subjects = self._releases_at(plan, scope, slot)
+        if schedules.schedule_of(plan) is not None and self._is_home(schedules.subject_of_slot(plan).id):
+            subjects = [schedules.subject_of_slot(plan)]
+        for subject in subjects:
+            row = self._tables.get(SUBJECTS, row_key(scope, subject)) or {}
+            event = schedules.slot_event(plan, scope, slot.at_ms, subject, row.get("facts", {}))
+            self._sink.record(subject, feed.decision_record(*what, event, None, moment.now_ms, plan.flow_id))
+
+    def _releases_at(self, plan: Plan, scope: Scope, slot: schedules.Slot) -> list[Subject]:
+        days, dates = countdowns.days_of(plan), self._tables.get(ENTRIES, countdowns.dates_key(scope)) or {}
+        found = [] if days is None else countdowns.releases_at(dates, days, slot.at_ms)
+        return [Subject("release", release) for release in found]
+
+    def _dates(self, flow: IndexedFlow) -> countdowns.Dates:
+        """Return the dates of this shard's releases that a flow may count down to."""
+        scopes = {plan.scope for plan in flow.plans.values() if countdowns.days_of(plan) is not None and plan.scope}
+        return {
+            release: date
+            for scope in scopes
+            for release, date in (self._tables.get(ENTRIES, countdowns.dates_key(scope)) or {}).items()
+        }
+
+    def _note_date(
+        self, scope: Scope | None, release: Subject, told: dict[str, Any], index: Index, moment: Moment
+    ) -> None:
+        """Keep the date of a release, where it is news, and wait for the days that flows count down to."""
+        key = countdowns.dates_key(scope) if scope else ""
+        dates = countdowns.moved(self._tables.get(ENTRIES, key) or {}, release, told, moment.now_ms) if scope else None
+        if scope is None or dates is None:
+            return
+        self._tables.put(ENTRIES, key, dates)
+        counting = index.by_scope.get(scope, {}).get("release_approaching")
+        for flow_id in counting.any_campaign if counting else ():
+            if (timer := self.next_slot(index.flows[flow_id])) is not None:
+                self._sink.timer(None, timer)
 
     def _members(self, scope: Scope, segment_id: str, page: int) -> Iterator[str]:
         row = self._tables.get(SUBJECTS, members.members_key(scope, segment_id, page))
@@ -435,13 +476,15 @@ class Decider:
 
         return Seen(row, page, write)
 
-    def _fold(self, key: str, row: dict[str, Any], event: Event, entity: Subject) -> None:
+    def _fold(self, key: str, row: dict[str, Any], event: Event, entity: Subject, index: Index, moment: Moment) -> None:
         folded: dict[str, Any] = row.setdefault("facts", {})
         facts.fold(folded, event)
         if entity.type in facts.BROADCAST_TYPES:
             self._sink.broadcast(key, folded)
         if event.type == "segment_updated":
             self._note_member(event.scope, entity, event, folded.get("segments", ()))
+        if entity.type == "release":
+            self._note_date(event.scope, entity, folded, index, moment)
 
     def _enter(
         self,
@@ -459,6 +502,10 @@ class Decider:
         entries = self._tables.get(ENTRIES, key) or {}
         entry: Entry = entries.setdefault(plan.flow_id, new_entry())
         pages = f"{key}\x1f{plan.flow_id}\x1f"
+        countdown = countdowns.countdown_of(plan, event)
+        if countdowns.is_repeat(entry, countdown, event):
+            self._suppress(event, source, "duplicate_event", moment, plan.flow_id)
+            return
         started = Started(event, origin, index.limits_of(plan.user_id, plan.workspace_id), self._time_scale)
         own = facts.SubjectFacts(event.subject, row.get("facts", {}), self._of(event.scope))
         house = index.house_of(plan.user_id, plan.workspace_id)
@@ -475,6 +522,7 @@ class Decider:
         if refused:
             self._suppress(event, source, refused, moment, plan.flow_id)
             return
+        countdowns.note(entry, countdown, event)
         self._tables.put(ENTRIES, key, entries)
         done = step(plan, None, started, own, moment, manners=self._manners(plan, house, key))
         self._apply(plan, done, source, index.flows[plan.flow_id].head, moment)

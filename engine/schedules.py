@@ -1,4 +1,4 @@
-"""When scheduled flows start, and for whom: slots, missed slots, and the events that are made for them.
+"""When the clock starts flows, and for whom: slots of schedules and of countdowns, and the events made for them.
 
 A slot is a moment in UTC. How far a shard has come with a flow is a row of its own; a slot of a segment is done in
 chunks, with the place in the row. Pure, as the rest of the core: the shard's clock comes to a slot as to a wait.
@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from engine import ids
+from engine import countdowns, ids
+from engine.countdowns import SOURCE
 from engine.cron import next_moment
 from engine.events import Event
 from engine.inputs import Moment
@@ -21,6 +22,8 @@ from engine.types import FlowId, Json, Scope, Subject
 from engine.wire import rfc3339
 from engine.zones import UTC_ZONE, zone_named
 
+CLOCK: Final = "schedule"
+"""The type of the events of a schedule, which is the name of its trigger."""
 LATE_MS: Final = 60_000
 """A slot that is decided later than this went by while no worker ran."""
 
@@ -56,13 +59,14 @@ class Slot(NamedTuple):
     was_held: bool
 
 
-def next_slot(flow: IndexedFlow, row: Row, is_home: Callable[[str], bool]) -> Slot | None:
+def next_slot(flow: IndexedFlow, row: Row, is_home: Callable[[str], bool], dates: countdowns.Dates) -> Slot | None:
     """Return the slot that this shard has to decide next; None where there is none.
 
     Args:
         flow: with its versions: each has its slots while it is in force.
         row: how far the flow's slots are done here.
         is_home: whether a subject lives in this shard.
+        dates: of the releases that live in this shard.
     """
     last = flow.head.statuses[-1] if flow.head.statuses else None
     if row["held"] and last is not None and last.status == "published":
@@ -71,10 +75,7 @@ def next_slot(flow: IndexedFlow, row: Row, is_home: Callable[[str], bool]) -> Sl
     heads = flow.head.versions
     for place, head in enumerate(heads):
         plan = flow.plans.get(head.version)
-        schedule = schedule_of(plan)
-        if plan is None or schedule is None or not (schedule.segment_id or is_home(subject_of_slot(plan).id)):
-            continue
-        slot_ms = slot_after(schedule, max(row["done"], head.effective_from_ms - 1))
+        slot_ms = _first_slot(plan, max(row["done"], head.effective_from_ms - 1), is_home, dates) if plan else None
         until_ms = heads[place + 1].effective_from_ms if place + 1 < len(heads) else None
         if slot_ms is not None and (until_ms is None or slot_ms < until_ms):
             found.append(slot_ms)
@@ -82,6 +83,15 @@ def next_slot(flow: IndexedFlow, row: Row, is_home: Callable[[str], bool]) -> Sl
     if at_ms is None or (last is not None and last.status == "archived" and at_ms >= last.at_ms):
         return None
     return Slot(at_ms, at_ms, was_held=False)
+
+
+def _first_slot(plan: Plan, after_ms: int, is_home: Callable[[str], bool], dates: countdowns.Dates) -> int | None:
+    days, schedule = countdowns.days_of(plan), schedule_of(plan)
+    if days is not None:
+        return countdowns.due_after(dates, days, after_ms)
+    if schedule is None or not (schedule.segment_id or is_home(subject_of_slot(plan).id)):
+        return None
+    return slot_after(schedule, after_ms)
 
 
 def after(row: Row, slot: Slot, *, held: bool) -> Row:
@@ -102,33 +112,37 @@ def plan_of(flow: IndexedFlow, slot: Slot) -> Plan | None:
     return flow.plans.get(version) if version is not None else None
 
 
-def not_made_up(plan: Plan, schedule: Schedule, slot: Slot, moment: Moment, time_scale: float) -> str | None:
+def not_made_up(plan: Plan, schedule: Schedule | None, slot: Slot, moment: Moment, time_scale: float) -> str | None:
     """Return why a slot starts nothing: a resume skips it, or it went by while no worker ran; None where it starts."""
     if slot.was_held:
         skipped = is_skipped(plan.on_resume, slot.at_ms, moment.now_ms, time_scale)
         return "skipped_on_resume" if skipped else None
-    if schedule.catch_up == "all" or moment.wall_ms - slot.at_ms <= LATE_MS:
+    if schedule is None or schedule.catch_up == "all" or moment.wall_ms - slot.at_ms <= LATE_MS:
         return None
     later_ms = slot_after(schedule, slot.at_ms)
     is_missed = schedule.catch_up == "none" or (later_ms is not None and later_ms <= moment.wall_ms)
     return "missed_slot" if is_missed else None
 
 
-def slot_event(plan: Plan, scope: Scope, slot_ms: int, subject: Subject) -> Event:
-    """Return the event that a slot makes, about the flow's own subject or about a member of its segment."""
-    schedule, slot = schedule_of(plan), rfc3339(slot_ms)
+def slot_event(plan: Plan, scope: Scope, slot_ms: int, subject: Subject, facts: Row) -> Event:
+    """Return the event that a slot makes.
+
+    Args:
+        plan: what it starts.
+        scope: of the flow.
+        slot_ms: the slot.
+        subject: the flow's own, a member of its segment, or the release whose days are counted.
+        facts: what is known of the subject.
+    """
+    schedule, days, slot = schedule_of(plan), countdowns.days_of(plan), rfc3339(slot_ms)
+    metadata = {name: value for name, value in (("userId", plan.user_id), ("workspaceId", plan.workspace_id)) if value}
+    if days is not None:
+        payload = countdowns.payload_of(subject.id, days, facts.get("profile", {}))
+        event_id = ids.countdown_event_id(plan.flow_id, subject.id, days)
+        return Event(event_id, "release_approaching", SOURCE, slot_ms, payload, metadata, subject, scope)
     member = subject.id if subject.type == "contact" else None
-    payload: dict[str, Json] = {"slot": slot}
+    payload = {"slot": slot}
     if member and schedule is not None:
         payload |= {"contactId": member, "segmentId": schedule.segment_id}
-    metadata = {"userId": plan.user_id, "workspaceId": plan.workspace_id}
-    return Event(
-        id=ids.slot_event_id(plan.flow_id, slot, member),
-        type="schedule",
-        source="mal",
-        timestamp_ms=slot_ms,
-        payload=payload,
-        metadata={name: value for name, value in metadata.items() if value},
-        subject=subject,
-        scope=scope,
-    )
+    event_id = ids.slot_event_id(plan.flow_id, slot, member)
+    return Event(event_id, CLOCK, SOURCE, slot_ms, payload, metadata, subject, scope)

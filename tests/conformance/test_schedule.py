@@ -167,6 +167,22 @@ class TestChanges:
         assert driver.executions == []
         assert driver.due.next_due_ms() is None
 
+    def test_slots_between_an_archive_and_a_publish_start_nothing(self) -> None:
+        driver = driver_of(HOURLY)
+        driver.set_status("flow-1", "archived", at_ms=parse_rfc3339("2026-09-21T15:30:00Z"))
+        driver.set_status("flow-1", "published", at_ms=parse_rfc3339("2026-09-21T17:30:00Z"))
+        driver.advance(4 * HOUR)
+        assert [at[11:13] for _, at in started(driver)] == ["15", "18"]
+        assert driver.decisions == []
+
+    def test_a_held_slot_of_a_version_that_is_gone_starts_nothing(self) -> None:
+        driver = driver_of(HOURLY)
+        driver.set_status("flow-1", "paused")
+        driver.advance(HOUR)
+        driver.flow_table.drop_version(FlowId("flow-1"), 1)
+        driver.set_status("flow-1", "published")
+        assert driver.executions == []
+
     def test_a_slot_of_a_version_that_is_gone_starts_nothing(self) -> None:
         driver = driver_of(HOURLY)
         driver.flow_table.drop_version(FlowId("flow-1"), 1)

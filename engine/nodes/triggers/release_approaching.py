@@ -30,7 +30,8 @@ def matches(config: ReleaseApproaching, event: Event) -> bool:
 NODE: Final = TriggerType(
     name="release_approaching",
     label="Release comes nearer",
-    help="Starts each time the release planner counts down to a release.",
+    help="Starts each time the release planner counts down to a release; with a number of days also by the date "
+    "of the release, where it is known.",
     config=ReleaseApproaching,
     example={"daysUntilRelease": 14, "releaseType": "single"},
     matches=matches,
