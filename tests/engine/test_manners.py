@@ -557,6 +557,34 @@ class TestTogether:
         assert len(driver.sent) == 3
         assert decisions(driver) == [("suppressed", "capped")]
 
+    def test_a_migration_takes_the_rules_of_the_new_version_and_keeps_the_wait(self) -> None:
+        driver = driver_at(EVENING, flow(QUIET))
+        driver.send(opened())
+        [(_reason, until)] = waits(driver)
+        later = {**QUIET, "quietHours": {"from": "21:00", "to": "10:00"}}
+        driver.publish(flow(later, number=2), policy="migrate")
+        driver.advance(11.1 * HOUR)
+        assert sent(driver) == []
+        assert until < "2026-09-22T08:30:00Z"
+        assert waits(driver)[0][1] >= "2026-09-22T10:00:00Z"
+        driver.advance(2 * HOUR)
+        assert [run.version for run, _ in driver.sent] == [2, 2]
+
+    def test_a_retry_by_hand_is_judged_like_any_message(self) -> None:
+        nodes: dict[str, Any] = {
+            "t": ("email_open", {}), "m": ("send_email_campaign", {**MAIL, "fromEmail": "{{ contact.email }}"}),
+        }  # fmt: skip
+        driver = driver_at("2026-09-21T12:00:00Z", version(nodes, "t>m", settings={"messages": QUIET}))
+        driver.send(opened())
+        assert driver.executions[0]["status"] == "failed"
+        profile(driver, "c1", email="c1@example.com")
+        driver.advance(10 * HOUR)
+        driver.control("retry", driver.executions[0]["executionId"])
+        assert [reason for reason, _ in waits(driver)] == ["quiet_hours"]
+        driver.advance(11 * HOUR)
+        assert sent(driver) == ["send_email_campaign"]
+        assert [command.attempt for _, command in driver.sent] == [2]
+
     def test_entry_rules_and_manners_are_two_things_on_the_feed(self) -> None:
         drawn = flow({**ONE_A_WEEK, "onHeld": "skip"})
         both = drawn.model_copy(update={"settings": {**drawn.settings, "entry": {"maxRunning": 1}}})
