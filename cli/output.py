@@ -73,7 +73,14 @@ def print_rows(answers: Iterable[Answer], columns: Sequence[Column], *, as_json:
         table.add_column(column.heading, overflow="fold", header_style="bold")
     for answer in rows:
         table.add_row(*(Text(cell(column.read(answer))) for column in columns))
-    _console().print(table)
+    console = _console()
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():
+        print_line(line.rstrip())  # the last column is not filled up
 
 
 def print_text(text: Text) -> None:
@@ -87,6 +94,11 @@ def cell(value: Any) -> str:
         return ""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return text.translate(CONTROL)
+
+
+def shortened(text: str, most: int) -> str:
+    """Cut a text to so many characters; a cut one ends in an ellipsis."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def note(text: str) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from engine.wire import parse_rfc3339
 
 AGO = re.compile(r"(\d{1,6})\s*([smhdw])(?:\s+ago)?")
+FRACTION = re.compile(r"\.\d+")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -32,3 +33,8 @@ def moment(text: str, now: datetime) -> datetime:
         raise ValueError(
             f"{text!r} is no time; write RFC 3339 like 2026-11-01T10:30:00Z, or how long ago, like 7d or 12h"
         ) from None
+
+
+def whole_seconds(time: str | None) -> str:
+    """Write an RFC 3339 time without the fraction of its second."""
+    return FRACTION.sub("", time or "")

@@ -29,6 +29,10 @@ EXECUTIONS: Mapping[str, Entry] = {
     "retry": Command("cli.executions.retry", "Go on from the failed nodes of one execution."),
 }
 
+DECISIONS: Mapping[str, Entry] = {
+    "list": Command("cli.decisions.list", "List what was held back, and why, newest first."),
+}
+
 DEAD_LETTERS: Mapping[str, Entry] = {
     "list": Command("cli.dead_letters.list", "List records that could not be read."),
     "show": Command("cli.dead_letters.show", "Show one such record with its bytes and headers."),
@@ -54,6 +58,7 @@ COMMANDS: Mapping[str, Entry] = {
     "replay": Later(),
     "archive": Later(),
     "executions": Group("Executions: what ran, and how it went.", EXECUTIONS),
+    "decisions": Group("Decisions: what was held back, and why.", DECISIONS),
     "dead-letters": Group("Records that could not be read.", DEAD_LETTERS),
     "limits": Group("How much one execution may do.", LIMITS),
     "keys": Later(),

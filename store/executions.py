@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 
+from store import decisions
 from store.pool import Pool
 from store.shapes import from_json, rfc3339_of
 from store.statements import statement
+
+LAST_CHARACTER: Final = "\U0010ffff"
+"""Nothing that begins like an id comes after that id and this."""
 
 
 async def list_executions(
     pool: Pool,
     *,
-    flow_id: str | None = None,
+    flow_ids: Sequence[str] | None = None,
     subject_id: str | None = None,
     status: str | None = None,
     since: datetime | None = None,
@@ -27,13 +31,13 @@ async def list_executions(
 
     Args:
         pool: of connections.
-        flow_id: only those of this flow.
+        flow_ids: only those of these flows.
         subject_id: only those about this contact, campaign, …
         status: only those that stand so.
         since: only those started then or later.
         limit: at most so many.
     """
-    rows = await pool.fetch(statement("executions.list"), flow_id, subject_id, status, since, limit)
+    rows = await pool.fetch(statement("executions.list"), flow_ids, subject_id, status, since, limit)
     return [_head(row) for row in rows]
 
 
@@ -44,8 +48,7 @@ async def show(pool: Pool, execution_id: str) -> dict[str, Any] | None:
     """
     row = await pool.fetchrow(statement("executions.get"), execution_id)
     if row is None:
-        held_back = await pool.fetchrow(statement("executions.decision"), execution_id)
-        return None if held_back is None else _decision(held_back)
+        return await decisions.of_execution(pool, execution_id)
     steps = await pool.fetch(statement("executions.steps"), row["id"], row["started_at"])
     answers = await _answers(pool, (command_id for step in steps for command_id in step["command_ids"]))
     return {
@@ -62,6 +65,18 @@ async def find(pool: Pool, execution_id: str) -> dict[str, Any] | None:
     """Return an execution without its steps, or None where there is none."""
     row = await pool.fetchrow(statement("executions.get"), execution_id)
     return None if row is None else _head(row)
+
+
+async def ids_from(pool: Pool, prefix: str, *, limit: int) -> list[str]:
+    """Return the ids of executions that begin so, sorted, at most so many."""
+    rows = await pool.fetch(statement("executions.ids_from"), prefix, f"{prefix}{LAST_CHARACTER}", limit)
+    return [row["id"] for row in rows]
+
+
+async def flow_names(pool: Pool, flow_ids: Iterable[str]) -> dict[str, str]:
+    """Return what flows are called now, by id; deleted ones are called what they were called."""
+    rows = await pool.fetch(statement("flows.names"), list(set(flow_ids)))
+    return {row["id"]: row["name"] for row in rows}
 
 
 async def running_by_version(pool: Pool, flow_id: str) -> dict[int, int]:
@@ -140,23 +155,4 @@ def _step(row: asyncpg.Record, answers: list[dict[str, Any]]) -> dict[str, Any]:
         "finishedAt": rfc3339_of(row["finished_at"]),
         **(from_json(row["extra"]) or {}),
         "answers": answers,
-    }
-
-
-def _decision(row: asyncpg.Record) -> dict[str, Any]:
-    subject = None if row["subject_type"] is None else {"type": row["subject_type"], "id": row["subject_id"]}
-    return {
-        "decision": row["decision"],
-        "flowId": row["flow_id"],
-        "userId": row["user_id"],
-        "workspaceId": row["workspace_id"],
-        "subject": subject,
-        "eventId": row["event_id"],
-        "reason": row["reason"],
-        "at": rfc3339_of(row["at"]),
-        "type": row["event_type"],
-        "source": row["event_source"],
-        "input": from_json(row["input"]),
-        "executionId": row["execution_id"],
-        **(from_json(row["extra"]) or {}),
     }

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Annotated, Any, Final
-
-import typer
+from typing import Any, Final
 
 from cli.errors import Refused
+from cli.executions.finding import execution_id_of
 from cli.kafka import kafka_errors
 from cli.output import field, print_rows
 from cli.postgres import postgres
@@ -17,7 +16,6 @@ from engine.types import ExecutionId, Subject, Verb
 from store import executions
 from streams.controls import NotAppliedError, control_execution
 
-ExecutionArgument = Annotated[str, typer.Argument(metavar="ID", help="The id of the execution.")]
 COLUMNS = (field("executionId", "execution"), field("status"), field("endReason", "reason"))
 _TOO_LATE: Final[Mapping[str, str]] = {
     "not_running": "it has ended, and can only be retried where it failed",
@@ -41,6 +39,7 @@ async def _control(verb: Verb, execution: str) -> Mapping[str, Any]:
     settings = find_settings()
     bootstrap = kafka_address(settings)
     async with postgres(settings) as pool:
+        execution = await execution_id_of(pool, execution)
         known = await executions.find(pool, execution)
     if known is None:
         raise Refused(

@@ -3,58 +3,58 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 
-from cli.output import AsJson, Column, cell, field, print_rows
+from cli.executions.finding import SHOWN_CHARS
+from cli.filters import (
+    FlowOption,
+    LimitOption,
+    Narrowing,
+    SinceOption,
+    SubjectOption,
+    flow_column,
+    names_of,
+    subject_cell,
+)
+from cli.output import AsJson, Column, field, print_rows
 from cli.postgres import postgres
 from cli.settings import find_settings
-from cli.times import moment
+from cli.times import whole_seconds
 from engine.types import ExecutionStatus
 from store import executions
 
 
-def _since(text: str) -> datetime:
-    try:
-        return moment(text, datetime.now(UTC))
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-
-
-def _trigger(execution: Any) -> str:
-    return cell((execution.get("trigger") or {}).get("type"))
-
-
-def _subject(execution: Any) -> str:
-    subject = execution.get("subject") or {}
-    return f"{cell(subject.get('type'))} {cell(subject.get('id'))}"
-
-
-COLUMNS = (
-    field("executionId", "execution"), field("flowId", "flow"), field("flowVersion", "version"),
-    Column("subject", _subject), Column("trigger", _trigger), field("status"), field("endReason", "reason"),
-    field("startedAt", "started"),
-)  # fmt: skip
-
-
 def command(
-    flow: Annotated[str | None, typer.Option(metavar="ID", help="Only those of this flow.")] = None,
-    subject: Annotated[str | None, typer.Option(metavar="ID", help="Only those about this contact, campaign …")] = None,
+    flow: FlowOption = None,
+    subject: SubjectOption = None,
     status: Annotated[ExecutionStatus | None, typer.Option(help="Only those that stand so.")] = None,
-    since: Annotated[
-        datetime | None,
-        typer.Option(parser=_since, metavar="T", help="Only those started since: RFC 3339, or 7d, 12h ago."),
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 50,
+    since: SinceOption = None,
+    limit: LimitOption = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List executions, newest first, as `mal audit` has written them so far."""
-    found = asyncio.run(_read(flow_id=flow, subject_id=subject, status=status, since=since, limit=limit))
-    print_rows(found, COLUMNS, as_json=as_json, empty="no such executions")
+    """List executions, newest first, as `mal audit` has written them so far.
+
+    The beginning of an id is enough for `mal executions show`; --json has all of it.
+    """
+    found, names, empty = asyncio.run(_read(flow, subject, status=status, since=since, limit=limit))
+    print_rows(found, _columns(names), as_json=as_json, empty=empty)
 
 
-async def _read(**filters: Any) -> list[dict[str, Any]]:
+def _columns(names: Mapping[str, str]) -> Sequence[Column]:
+    return (
+        Column("execution", lambda execution: execution["executionId"][:SHOWN_CHARS]),
+        flow_column(names), field("flowVersion", "v"), Column("subject", subject_cell), field("status"),
+        field("endReason", "reason"), Column("started", lambda execution: whole_seconds(execution["startedAt"])),
+    )  # fmt: skip
+
+
+async def _read(
+    flow: str | None, subject: str | None, **filters: Any
+) -> tuple[list[dict[str, Any]], dict[str, str], str]:
     async with postgres(find_settings()) as pool:
-        return await executions.list_executions(pool, **filters)
+        asked = Narrowing(pool, flow, subject)
+        found = await executions.list_executions(pool, flow_ids=await asked.flow_ids(), subject_id=subject, **filters)
+        return found, await names_of(pool, found), "" if found else await asked.why_nothing("no such executions")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from cli.executions.control import ExecutionArgument, control
+from cli.executions.control import control
+from cli.executions.finding import ExecutionArgument
 from cli.output import AsJson
 
 

@@ -19,14 +19,15 @@ STATUS_STYLES: Mapping[str, str] = {
 UNITS: tuple[tuple[str, int], ...] = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000))
 
 
-def tell(execution: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[Text]:
+def tell(execution: Mapping[str, Any], names: Mapping[str, str], flow_name: str | None = None) -> Iterator[Text]:
     """Yield the lines of the story.
 
     Args:
         execution: the shape of contract.md section 4, with all steps.
         names: how its author calls a node, by node id.
+        flow_name: how its author calls the flow.
     """
-    yield from _head(execution)
+    yield from _head(execution, flow_name)
     waits = {wait["nodeId"]: wait for wait in execution.get("waiting") or ()}
     steps = execution.get("steps") or ()
     widths = tuple(max((len(text) for text in texts), default=0) for texts in (
@@ -36,24 +37,25 @@ def tell(execution: Mapping[str, Any], names: Mapping[str, str]) -> Iterator[Tex
         yield from _step(number, step, names, widths, waits.get(step["nodeId"]))
 
 
-def held_back(decision: Mapping[str, Any]) -> Iterator[Text]:
+def held_back(decision: Mapping[str, Any], flow_name: str | None = None) -> Iterator[Text]:
     """Yield the lines that tell why there is no such execution: the shape of a decision, contract.md section 4."""
     subject = decision.get("subject") or {}
     yield Text.assemble("no execution: ", (cell(decision["decision"]), "yellow"), f", {cell(decision['reason'])}")
-    yield _fact("flow", cell(decision.get("flowId")))
+    yield _fact("flow", _flow(cell(decision.get("flowId")), flow_name))
     yield _fact("subject", f"{cell(subject.get('type'))} {cell(subject.get('id'))}")
     yield _fact("scope", _scope(decision))
     yield _fact("event", cell(decision.get("eventId")))
     yield _fact("at", cell(decision.get("at")))
 
 
-def _head(execution: Mapping[str, Any]) -> Iterator[Text]:
+def _head(execution: Mapping[str, Any], flow_name: str | None) -> Iterator[Text]:
     status = execution["status"]
-    reason = execution.get("endReason")
-    yield Text.assemble("execution ", execution["executionId"], "  ", _status(status), f" ({reason})" if reason else "")
+    yield Text.assemble("execution ", execution["executionId"], "  ", _status(status))
     subject = execution.get("subject") or {}
     trigger = execution.get("trigger") or {}
-    yield _fact("flow", f"{execution['flowId']} version {execution['flowVersion']}")
+    if reason := execution.get("endReason"):
+        yield _fact("reason", cell(reason))
+    yield _fact("flow", _flow(execution["flowId"], flow_name, f" version {execution['flowVersion']}"))
     yield _fact("subject", f"{cell(subject.get('type'))} {cell(subject.get('id'))}")
     yield _fact("scope", _scope(execution))
     yield _fact("origin", cell(execution.get("origin")))
@@ -120,6 +122,10 @@ def _detail(name: str, text: str, style: str = "") -> Text:
     return Text.assemble(f"       {name:<8} ", (text, style))
 
 
+def _flow(flow_id: str, name: str | None, version: str = "") -> str:
+    return f"{cell(name)}{version} ({flow_id})" if name else f"{flow_id}{version}"
+
+
 def _scope(execution: Mapping[str, Any]) -> str:
     if workspace := execution.get("workspaceId"):
         return f"workspace {cell(workspace)}"
@@ -139,6 +145,8 @@ def _times(moved: Mapping[str, Any]) -> str:
         return ""
     if not finished:
         return f"since {started}"
+    if started == finished:
+        return str(started)
     took = datetime.fromisoformat(finished) - datetime.fromisoformat(started)
     return f"{started}, took {duration(round(took.total_seconds() * 1000))}"
 

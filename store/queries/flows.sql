@@ -30,6 +30,9 @@ order by created_at, id;
 -- name: find_anywhere
 select * from automation_flows where deleted_at is null and (id = $1 or name = $1) order by id = $1 desc, created_at, id;
 
+-- name: names
+select id, name from automation_flows where id = any($1::text[]);
+
 -- name: lock_apply
 select pg_advisory_xact_lock(hashtextextended('automation_apply', 0));
 

@@ -32,12 +32,12 @@ EXECUTION: dict[str, Any] = {
 
 
 def _lines() -> list[str]:
-    return [line.plain for line in tell(EXECUTION, {"n-1": "opened", "n-3": "week"})]
+    return [line.plain for line in tell(EXECUTION, {"n-1": "opened", "n-3": "week"}, "Follow up")]
 
 
 def test_the_head_says_what_whose_and_how_it_stands() -> None:
     head = "\n".join(_lines()[:7])
-    for part in ("x-1  running", "f-1 version 3", "contact contact_789", "user user_001", "email_open e-1"):
+    for part in ("x-1  running", "Follow up version 3 (f-1)", "contact contact_789", "user user_001", "email_open e-1"):
         assert part in head
 
 
@@ -47,6 +47,7 @@ def test_each_step_has_a_line_with_its_name_port_and_time() -> None:
     assert "succeeded → out" in steps[0]
     assert "visit 2" in steps[1]
     assert "took 1m 5s" in steps[1]
+    assert steps[0].endswith("  2026-11-01T10:30:00Z")
 
 
 def test_commands_waits_and_errors_stand_under_their_step() -> None:

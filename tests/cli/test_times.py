@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cli.times import moment
+from cli.times import moment, whole_seconds
 
 NOW = datetime(2026, 11, 8, 12, 0, tzinfo=UTC)
 
@@ -34,3 +34,15 @@ def test_a_time_with_its_own_offset() -> None:
 def test_anything_else_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(ValueError, match=r"write RFC 3339 like|further back"):
         moment(text, NOW)
+
+
+@pytest.mark.parametrize(
+    ("time", "text"),
+    [
+        ("2026-11-01T10:30:00.125Z", "2026-11-01T10:30:00Z"),
+        ("2026-11-01T10:30:00Z", "2026-11-01T10:30:00Z"),
+        (None, ""),
+    ],
+)
+def test_people_read_whole_seconds(time: str | None, text: str) -> None:
+    assert whole_seconds(time) == text

@@ -39,13 +39,14 @@ async def test_a_list_is_newest_first_and_has_no_steps(told: Pool) -> None:
 @pytest.mark.parametrize(
     ("filters", "ids"),
     [
-        ({"flow_id": "f-1"}, ["x-3", "x-4", "x-1"]),
+        ({"flow_ids": ["f-1"]}, ["x-3", "x-4", "x-1"]),
+        ({"flow_ids": ["f-1", "f-2"]}, ["x-3", "x-4", "x-2", "x-1"]),
         ({"subject_id": "contact_789"}, ["x-2", "x-1"]),
         ({"subject_id": "k" * 300}, ["x-3"]),
         ({"subject_id": "nobody"}, []),
         ({"status": "running"}, ["x-2"]),
         ({"since": datetime(2026, 11, 2, tzinfo=UTC)}, ["x-3", "x-4", "x-2"]),
-        ({"flow_id": "f-1", "limit": 1}, ["x-3"]),
+        ({"flow_ids": ["f-1"], "limit": 1}, ["x-3"]),
     ],
 )
 async def test_filters_are_all_to_hold(told: Pool, filters: dict[str, Any], ids: list[str]) -> None:
