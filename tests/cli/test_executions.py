@@ -82,10 +82,7 @@ def test_a_flow_is_told_by_its_name(told: Mal, tmp_path: Path) -> None:
     assert told("flows", "apply", str(file)).exit_code == 0
     (row,) = rows(told("executions", "list", "--flow", LONG, "--json"))
     assert (row["executionId"], row["flowId"]) == ("x-2", "f-2")
-    assert (
-        "flow     Long name Long name Long name Long name Long name version 1 (f-2)"
-        in told("executions", "show", "x-2").stdout
-    )
+    assert f"  flow     {LONG} version 1 (f-2)\n" in told("executions", "show", "x-2").stdout
     assert "  Long name Long name Long name…  " in told("executions", "list").stdout
 
 
