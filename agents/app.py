@@ -14,10 +14,11 @@ from faust.types import StreamT
 from agents.shards import Shards
 from streams.batching.app import BatchApp
 from streams.batching.table import BatchTable
+from streams.groups import WORKERS
 from streams.settings import Settings
 from streams.topics import INPUT_TOPICS, TABLES
 
-APP_ID: Final = "mal"
+APP_ID: Final = WORKERS
 """The consumer group of the workers, the first word of their changelogs, and of their transactional ids."""
 
 POLL_RECORDS: Final = 5_000

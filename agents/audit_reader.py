@@ -21,9 +21,10 @@ from store.audit.log_batch import LogBatch, LogRecord
 from store.audit.positions import place, read_positions
 from store.audit.writing import AuditWriter, PositionGapError, Written
 from store.pool import Pool
+from streams.groups import AUDIT
 from streams.topics import COMMAND_RESULTS, EXECUTIONS
 
-GROUP: Final = "mal-audit"
+GROUP: Final = AUDIT
 POLL_MS: Final = 250
 MAX_RECORDS: Final = 10_000
 """Of one poll, over all partitions."""

@@ -20,9 +20,10 @@ from store.audit.positions import read_positions
 from store.pool import Pool
 from store.retirement import retire_if_ended, superseded_before
 from store.wall_clock import wall_clock_ms
+from streams.groups import WORKERS
 from streams.topics import EXECUTIONS, INPUT_TOPICS
 
-WORKER_GROUP: Final = "mal"
+WORKER_GROUP: Final = WORKERS
 KEPT_MS: Final = 24 * 3_600_000
 """A version stays at least so long after it was superseded."""
 ROUND_SECONDS: Final = 300.0

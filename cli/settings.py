@@ -6,32 +6,41 @@ Connects to nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pydantic import SecretStr, ValidationError
 
-from cli.discovery import ANNOUNCEMENT, KAFKA_VARIABLE, POSTGRES_VARIABLE, endpoints
+from cli.discovery import KAFKA_VARIABLE, POSTGRES_VARIABLE, endpoints
 from cli.errors import Refused
-from streams.settings import Settings
+from engine.wording import plain
+from streams.settings import MASK, Settings
+
+
+class WrongSettingsError(Refused):
+    """Settings are wrong: each variable, and what is wrong with it."""
+
+    def __init__(self, faults: Sequence[tuple[str, str]]) -> None:
+        super().__init__("\n".join(f"{variable} {fault}" for variable, fault in faults))
+        self.faults = faults
 
 
 def read_settings() -> Settings:
     """Read the settings of the environment.
 
     Raises:
-        Refused: a setting is wrong; each is named.
+        WrongSettingsError: a setting is wrong; each is named.
     """
     try:
         return Settings()
     except ValidationError as error:
-        raise Refused("\n".join(_wrong_settings(error))) from error
+        raise WrongSettingsError(list(_wrong_settings(error))) from error
 
 
 def find_settings() -> Settings:
     """Read the settings; services the environment does not name are those of a running `mal up`.
 
     Raises:
-        Refused: a setting is wrong; each is named.
+        WrongSettingsError: a setting is wrong; each is named.
     """
     settings = read_settings()
     found = endpoints(settings.data_dir, os.environ)
@@ -50,7 +59,7 @@ def kafka_address(settings: Settings) -> str:
         Refused: nobody says.
     """
     if not settings.kafka_bootstrap_servers:
-        raise Refused(f"no Kafka is known; {_how_to_find(settings, KAFKA_VARIABLE)}")
+        raise Refused(f"no Kafka is known: {_how_to_find(settings, KAFKA_VARIABLE)}")
     return settings.kafka_bootstrap_servers
 
 
@@ -61,16 +70,17 @@ def postgres_dsn(settings: Settings) -> str:
         Refused: nobody says.
     """
     if not settings.postgres_dsn:
-        raise Refused(f"no Postgres is known; {_how_to_find(settings, POSTGRES_VARIABLE)}")
+        raise Refused(f"no Postgres is known: {_how_to_find(settings, POSTGRES_VARIABLE)}")
     return settings.postgres_dsn.get_secret_value()
 
 
 def _how_to_find(settings: Settings, variable: str) -> str:
-    place = settings.data_dir / ANNOUNCEMENT
-    return f"start `mal up` (there is no {place}, or it does not say), or set {variable}"
+    place = settings.data_dir.absolute()
+    return f"no services run from this directory ({place}); start `mal up` here, or set {variable}"
 
 
-def _wrong_settings(error: ValidationError) -> Iterator[str]:
+def _wrong_settings(error: ValidationError) -> Iterator[tuple[str, str]]:
     for problem in error.errors(include_url=False):
         name = "_".join(str(part) for part in problem["loc"]).upper()
-        yield f"MAL_{name.removeprefix('MAL_')} is {problem['input']!r}: {problem['msg']}"
+        value = MASK if isinstance(problem["input"], SecretStr) else repr(problem["input"])
+        yield f"MAL_{name.removeprefix('MAL_')}", f"is {value}: {plain(problem)}"

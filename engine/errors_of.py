@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from engine.nodes.base import Failed
 from engine.types import Json
+from engine.wording import plain
 
 
 def rendered_config_error(error: ValidationError) -> Failed:
@@ -16,7 +17,7 @@ def rendered_config_error(error: ValidationError) -> Failed:
     shown = repr(value)
     if len(shown) > 80:
         shown = f"{shown[:77]}..."
-    return Failed("bad_config", f"{field} was rendered to {shown}: {first['msg']}", field, _plain(value))
+    return Failed("bad_config", f"{field} was rendered to {shown}: {plain(first)}", field, _plain(value))
 
 
 def _plain(value: Json) -> Json:

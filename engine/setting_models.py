@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from engine.keys import Fault, did_you_mean
 from engine.problems import one_of, shown
 from engine.types import Json
+from engine.wording import plain
 
 
 class Setting(BaseModel):
@@ -63,12 +64,10 @@ def _fault(model: type[Setting], error: ErrorDetails, path: str) -> Fault:
     if error["type"] == "missing":
         return where, f"{where} is missing"
     if error["type"] == "literal_error":
-        choices = error["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
-        return where, f"{where} is {shown(error['input'])}; use {choices}"
-    said = error["msg"].removeprefix("Value error, ")
+        return where, f"{where} is {shown(error['input'])}; {plain(error)}"
     if error["type"] == "value_error" and isinstance(error["input"], (dict, list)):
-        return where, f"{where}: {said}"
-    return where, f"{where} is {shown(error['input'])}: {said[:1].lower()}{said[1:]}"
+        return where, f"{where}: {plain(error)}"
+    return where, f"{where} is {shown(error['input'])}: {plain(error)}"
 
 
 def _keys(model: type[BaseModel]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from engine.wire import Wire, parse_rfc3339
+from engine.wording import plain
 from streams.codecs import Poison, parse_json
 
 
@@ -43,4 +44,4 @@ def parse_answer(value: bytes) -> Answer:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "the record"
-        raise Poison(f"is no answer: {where}: {first['msg']}") from error
+        raise Poison(f"is no answer: {where}: {plain(first)}") from error

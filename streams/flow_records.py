@@ -14,6 +14,7 @@ from engine.matching import FlowTable
 from engine.plan import PlanError
 from engine.types import FlowId, scope_of
 from engine.wire import Wire
+from engine.wording import plain
 from streams.codecs import Poison
 
 HEAD: Final = "head"
@@ -59,7 +60,7 @@ def read_record(model: type[M], key: bytes, value: bytes) -> M:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "its value"
-        raise Poison(f"{key.decode()} is no {model.__name__}: {where}: {first['msg']}") from error
+        raise Poison(f"{key.decode()} is no {model.__name__}: {where}: {plain(first)}") from error
 
 
 def _apply_limits(table: FlowTable, name: str, value: bytes | None) -> None:

@@ -17,6 +17,7 @@ from engine.nodes.base import Config, NodeType
 from engine.nodes.fields import values_given
 from engine.problems import shown
 from engine.types import Json
+from engine.wording import plain
 
 _PATH: Final = "config"
 
@@ -57,10 +58,9 @@ def _validated(model: type[Config], config: Mapping[str, Json]) -> tuple[BaseMod
 
 def _fault(error: ErrorDetails) -> Fault:
     path = _PATH + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"])
-    said = error["msg"].removeprefix("Value error, ")
     if error["type"] == "missing":
         return path, f"{path} is missing"
-    return path, f"{path} is {shown(error['input'])}: {said[:1].lower()}{said[1:]}"
+    return path, f"{path} is {shown(error['input'])}: {plain(error)}"
 
 
 def _below(path: str, templated: set[str]) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import asyncpg
 import orjson
 import pytest
+from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 from typer.testing import CliRunner, Result
 
@@ -15,7 +17,9 @@ from cli.discovery import KAFKA_VARIABLE, POSTGRES_VARIABLE
 from cli.main import app
 from dev.kafka import KafkaBroker
 from streams.admin import create_topics
+from streams.groups import WORKERS
 from streams.settings import Settings
+from streams.topics import INPUT_TOPICS
 from tests.cli.conftest import Mal, rows
 from tests.support.conditions import eventually
 
@@ -28,11 +32,39 @@ def _findings(result: Result) -> dict[str, dict[str, Any]]:
     return {finding["check"]: finding for finding in map(orjson.loads, result.stdout.splitlines())}
 
 
-def test_where_all_is_well_it_says_so_and_exits_0(mal: Mal) -> None:
-    findings = {row["check"]: row for row in rows(mal("doctor", "--json"))}
+def test_where_all_is_well_it_says_so_and_exits_0(mal: Mal, topics: str) -> None:
+    findings = {row["check"]: row for row in rows(asyncio.run(_with_a_worker(topics, mal)))}
     assert all(finding["ok"] for finding in findings.values())
-    assert {"kafka", "topics", "postgres", "tables", "MAL_KAFKA_PARTITIONS"} <= findings.keys()
+    assert list(findings)[:6] == ["kafka", "topics", "workers", "postgres", "tables", "audit"]
+    assert "MAL_KAFKA_PARTITIONS" in findings
     assert findings["topics"]["detail"] == "all there, with 2 partitions where they carry subjects"
+    assert findings["workers"]["detail"] == "1 at work, nothing to read"
+    assert findings["audit"]["detail"] == "none runs; nothing waits for `mal audit`"
+
+
+def test_events_that_nobody_reads_are_wrong(mal: Mal, topics: str) -> None:
+    asyncio.run(_with_a_worker(topics, mal))
+    event = {"type": "email_open", "source": "email_engine", "payload": {"contactId": "c"}, "metadata": {"userId": "u"}}
+    assert mal("emit", "-", stdin=orjson.dumps(event).decode()).exit_code == 0
+    answer = mal("doctor", "--json")
+    assert answer.exit_code == 1
+    assert _findings(answer)["workers"]["detail"] == "none runs, and 1 wait to be read; start `mal worker`"
+
+
+def test_every_wrong_setting_is_named_in_plain_words(mal: Mal, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable, value in {"API_PORT": "x", "LOG_LEVEL": "loud", "ENV": "production", "TIME_SCALE": "2"}.items():
+        monkeypatch.setenv(f"MAL_{variable}", value)
+    answer = mal("doctor", "--json")
+    assert answer.exit_code == 1
+    assert {check: finding["detail"] for check, finding in _findings(answer).items()} == {
+        "MAL_API_PORT": "is 'x': must be a whole number",
+        "MAL_LOG_LEVEL": "is 'LOUD': use DEBUG, INFO, WARNING, ERROR",
+        "MAL_TIME_SCALE": "is '2': time runs as it does in production; unset it, or set MAL_ENV=development",
+    }
+
+
+def test_what_is_not_set_says_so(mal: Mal) -> None:
+    assert re.search(r"MAL_KAFKA_SSL_CAFILE +not set\n", mal("doctor").stdout)
 
 
 def test_no_secret_is_shown(mal: Mal, database: str) -> None:
@@ -78,8 +110,23 @@ def test_where_nothing_is_known_it_says_how_to_find_it(monkeypatch: pytest.Monke
     answer = _doctor()
     assert answer.exit_code == 1
     findings = _findings(answer)
-    assert "no Kafka is known; start `mal up`" in findings["kafka"]["detail"]
-    assert "no Postgres is known; start `mal up`" in findings["postgres"]["detail"]
+    for check, name in (("kafka", "Kafka"), ("postgres", "Postgres")):
+        said = f"no {name} is known: no services run from this directory ({tmp_path}); start `mal up` here"
+        assert said in findings[check]["detail"]
+
+
+async def _with_a_worker(bootstrap: str, mal: Mal) -> Result:
+    """What doctor says while somebody of the workers' group has read all inputs to their ends."""
+    async with (
+        AIOKafkaConsumer(
+            *INPUT_TOPICS, bootstrap_servers=bootstrap, group_id=WORKERS, enable_auto_commit=False
+        ) as consumer,
+        asyncio.timeout(20),
+    ):
+        while not consumer.assignment():
+            await consumer.getmany(timeout_ms=100)
+        await consumer.commit(await consumer.end_offsets(list(consumer.assignment())))
+        return await asyncio.to_thread(mal, "doctor", "--json")
 
 
 def _doctor() -> Result:

@@ -27,7 +27,7 @@ class Outer(Setting):
         ({"one": {"name": "x", "howMany": 2}, "many": [{"name": "y"}]}, {}),
         ({"one": {}}, {"s.one.name": "s.one.name is missing"}),
         ({"many": [{"name": "x"}, {"nam": "y", "name": 5}]}, {
-            "s.many[1].name": "s.many[1].name is 5: input should be a valid string",
+            "s.many[1].name": "s.many[1].name is 5: must be text",
             "s.many[1].nam": 's.many[1].nam: unknown key "nam", did you mean name?; known: howMany, name',
         }),
         ({"one": {"name": "x", "how_many": 2}}, {
