@@ -107,7 +107,7 @@ def test_a_split_is_valid_and_every_arm_is_an_outcome() -> None:
         ({}, "config.variants is missing"),
         ({"variants": "x"}, "config.variants"),
         ({"variants": ["x", "y"]}, "config.variants[0]"),
-        ({"variants": [{"label": "short"}]}, "at least 2 items"),
+        ({"variants": [{"label": "short"}]}, "must have 2 or more"),
         ({"variants": [{"label": "short"}, {"label": "short"}]}, "the label 'short' is there twice"),
         ({"variants": [{"label": "short"}, {"label": "error"}]}, "'error' is taken"),
         ({"variants": [{"label": "short", "weight": 0}, {"label": "long", "weight": 0}]}, "every weight is 0"),

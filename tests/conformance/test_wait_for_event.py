@@ -272,7 +272,7 @@ def test_an_event_about_another_kind_of_subject_is_refused(trigger: str, kind: s
     ("kind", "config", "words"),
     [
         ("email_opened", {}, "no system publishes it"), ("{{ event.kind }}", {}, "takes no template"),
-        (5, {}, "string"), ("email_reply", {"timeoutSeconds": -1}, "timeoutSeconds"),
+        (5, {}, "must be text"), ("email_reply", {"timeoutSeconds": -1}, "timeoutSeconds"),
         ("email_reply", {"match": {"a": "{{ nope.x }}"}}, "nope"), ("email_reply", {"match": []}, "match"),
         ("email_reply", {"seconds": 1}, "unknown key"),
     ],

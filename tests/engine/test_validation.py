@@ -149,12 +149,12 @@ class TestNodes:
     @pytest.mark.parametrize(
         ("options", "path", "words"),
         [
-            ({"awaitResult": "yes"}, "awaitResult", "boolean"),
-            ({"timeoutSeconds": 0}, "timeoutSeconds", "greater than 0"),
-            ({"retry": {"maxAttempts": 0}}, "retry.maxAttempts", "greater than or equal to 1"),
+            ({"awaitResult": "yes"}, "awaitResult", "must be true or false"),
+            ({"timeoutSeconds": 0}, "timeoutSeconds", "must be more than 0"),
+            ({"retry": {"maxAttempts": 0}}, "retry.maxAttempts", "must be at least 1"),
             ({"retry": {"attempts": 2}}, "retry.attempts", 'unknown key "attempts"'),
-            ({"retry": {"factor": 0.5}}, "retry.factor", "greater than or equal to 1"),
-            ({"retry": {"maxSeconds": -1}}, "retry.maxSeconds", "greater than or equal to 0"),
+            ({"retry": {"factor": 0.5}}, "retry.factor", "must be at least 1"),
+            ({"retry": {"maxSeconds": -1}}, "retry.maxSeconds", "must be at least 0"),
             ({"join": "some"}, "join", 'is "some"; use any, all'),
             ({"join": ["all"]}, "join", "is an array; use any, all"),
             ({"joins": "all"}, "joins", 'unknown key "joins", did you mean join?'),
@@ -180,7 +180,11 @@ class TestSettings:
             ({"goal": {}}, ".goal.event", "is missing"),
             ({"goal": 5}, ".goal", "not an object"),
             ({"goal": {"event": {"type": "email_open"}, "within": 5}}, ".goal.within", "did you mean withinSeconds?"),
-            ({"goal": {"event": {"type": "email_open"}, "withinSeconds": -5}}, ".goal.withinSeconds", "greater than"),
+            (
+                {"goal": {"event": {"type": "email_open"}, "withinSeconds": -5}},
+                ".goal.withinSeconds",
+                "must be at least 0",
+            ),
             ({"goal": {"event": {"type": "campaign_created"}}}, ".goal.event.type", "is about a campaign"),
             (
                 {"goal": {"event": {"type": "email_open", "match": {"x": "{{ nope }}"}}}},
