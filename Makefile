@@ -46,8 +46,9 @@ quick: setup  ## the tests that need no service (seconds)
 property: setup  ## the engine against the naive interpreter of tests/reference, 50,000 stories (10 minutes)
 	MAL_REFERENCE_EXAMPLES=50000 $(BIN)/pytest tests/property/test_reference.py
 
+# Two processes, each with services of its own: most of these tests wait, for a broker or for a session to run out.
 test: check  ## everything: checks, quick tests first, then those on real Kafka and Postgres
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup
 
 format: setup  ## write the formatting that `check` asks for
 	$(BIN)/ruff check --fix .

@@ -14,7 +14,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if SERVICE_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker("services")
+        if item.get_closest_marker("services"):
+            item.add_marker(pytest.mark.xdist_group(_shares_a_system(item)))
     items.sort(key=_slowness)
+
+
+def _shares_a_system(item: pytest.Item) -> str:
+    """Name those that one process must run, because they share what they start: a file, or the whole contract."""
+    return "contract" if "contract" in item.path.parts else item.nodeid.partition("::")[0]
 
 
 def _slowness(item: pytest.Item) -> int:
