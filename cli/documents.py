@@ -12,6 +12,11 @@ from cli.flow_yaml import YamlError, read_yaml
 STDIN = "-"
 
 
+def name_of(file: str) -> str:
+    """Return what a person calls a file that was named so."""
+    return "stdin" if file == STDIN else file
+
+
 class DocumentError(ValueError):
     """A file cannot be read as one YAML or JSON value; the message says why, without the file's name."""
 

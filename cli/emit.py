@@ -7,11 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.documents import DocumentError, read_bytes
+from cli.documents import DocumentError, name_of, read_bytes
 from cli.errors import Refused
-from cli.event_lines import BadLinesError, read_lines
+from cli.event_lines import BadLinesError, reaching_nothing, read_lines
 from cli.kafka import kafka_errors
-from cli.output import AsJson, print_json, print_line, progress
+from cli.output import AsJson, note, print_json, print_line, progress
 from cli.settings import find_settings, kafka_address
 from streams.client import AutomationClient
 
@@ -28,12 +28,15 @@ def command(
     All lines are checked first: where one is no event, or its type has no topic, nothing is sent. An event without
     id or timestamp gets one.
     """
+    name = name_of(file)
     try:
         events = read_lines(read_bytes(file))
     except DocumentError as error:
-        raise Refused(f"{file}: {error}") from error
+        raise Refused(f"{name}: {error}") from error
     except BadLinesError as error:
-        raise Refused(f"{file}: nothing was sent\n{error}") from error
+        raise Refused(f"{name}: nothing was sent\n{error}") from error
+    for line in reaching_nothing(events):
+        note(f"{name}: {line}")
     settings = find_settings()
     with kafka_errors(kafka_address(settings)):
         for event_id in asyncio.run(_send(settings.kafka_client(), events)):

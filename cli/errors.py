@@ -22,6 +22,14 @@ class Refused(Exception):  # noqa: N818 -- what happened to the command, as its 
     """A command was refused or failed. The message names the thing, the value and what to do."""
 
 
+class WrongUsage(typer.BadParameter):
+    """Options that do not go together, or a lack of them: no value of one of them is wrong."""
+
+    def format_message(self) -> str:
+        """Return the message without the words for a wrong value."""
+        return self.message
+
+
 def reporting(function: Callable[P, R]) -> Callable[P, R]:
     """Wrap a command so that a refusal is a message and an exit code, not a traceback."""
 

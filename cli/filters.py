@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import asyncpg
 import typer
 
+from cli.flows.finding import no_such_flow
 from cli.output import Column, cell, shortened
 from cli.times import moment
 from store.decisions import knows_subject
@@ -52,9 +53,10 @@ class Narrowing:
         """Return the id itself and that of every flow of this name, None where no flow was given."""
         if self._flow is None:
             return None
-        found = await FlowStore(self._pool).find_flows(self._flow)
+        flows = FlowStore(self._pool)
+        found = await flows.find_flows(self._flow)
         if not found:
-            self._unknown.append(f"no flow has the id or name {self._flow!r}; `mal flows list` shows what there is")
+            self._unknown.append(await no_such_flow(flows, self._flow))
         return sorted({self._flow, *(flow.id for flow in found)})
 
     async def why_nothing(self, otherwise: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, ClassVar
 
@@ -62,13 +63,26 @@ class LazyGroup(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command of the first argument; a name that is close to one is answered with it."""
         # typer looks for close names among loaded commands only; the table is all of them.
-        self.commands = dict.fromkeys(self.table)  # type: ignore[assignment]
+        if args[0] not in self.table and not args[0].startswith("-"):
+            built = [name for name, entry in self.table.items() if not isinstance(entry, Later)]
+            near = get_close_matches(args[0], built, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(built)}."
+            ctx.fail(f"No such command {args[0]!r}. {hint}")
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was named; what is wrong with an option is told without words of the parser's."""
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = error.message.removeprefix("Value error, ")
+            raise
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 -- typer's signature
-        """Write the list of commands from the table."""
+        """Write the list of commands from the table, without those that are not built yet."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.summary) for name, entry in self.table.items()])
+            built = [(name, entry.summary) for name, entry in self.table.items() if not isinstance(entry, Later)]
+            formatter.write_dl(built)
 
 
 def _load(ctx: Any, name: str, entry: Entry) -> Any:

@@ -8,6 +8,7 @@ from typing import Any, Final, get_args
 from pydantic import Field
 
 from engine.flow import Flow, TriggerKind
+from engine.flow_settings import SETTINGS
 from engine.json_shape import json_fault
 from engine.keys import did_you_mean
 from engine.problems import Problem, one_of, problem, shown
@@ -64,11 +65,17 @@ def _unknown(flow: Mapping[str, Json]) -> list[Problem]:
     return [
         problem(
             f"flow.{str(key)[:MAX_NAME_CHARS]}",
-            f"flow has the unknown key {shown(key)}{did_you_mean(str(key), KNOWN)}; known: {one_of(KNOWN)}",
+            f"flow has the unknown key {shown(key)}{_where_it_belongs(key)}",
         )
         for key in flow
         if key not in KNOWN
     ]
+
+
+def _where_it_belongs(key: Json) -> str:
+    if key in SETTINGS:
+        return "; it belongs under settings"
+    return f"{did_you_mean(str(key), KNOWN)}; known: {one_of(KNOWN)}"
 
 
 def _texts(flow: Mapping[str, Json]) -> list[Problem]:

@@ -13,6 +13,7 @@ from typing import Any, Final
 from engine import ids
 from engine.file_fields import FileFlow, read_fields
 from engine.flow import Edge, Node
+from engine.flow_settings import setting_faults
 from engine.keys import did_you_mean
 from engine.problems import Problem, Validation, one_of, problem, shown, verdict
 from engine.reading import build_graph
@@ -73,10 +74,9 @@ def read_flow_file(document: Json) -> FileCheck:
     errors = list(_key_errors(document))
     fields, field_errors = read_fields(document.get("flow"))
     nodes, edges = document.get("nodes", []), _with_text_labels(document.get("edges", []))
-    graph = build_graph(nodes, edges)
     given = document.get("flow")
     given = given if isinstance(given, Mapping) else {}
-    checked = validate_graph(graph, given.get("settings"), trigger_type=given.get("triggerType", "event"))
+    checked = _checked_drawing(document, nodes, edges, given)
     errors += [*field_errors, *checked.errors]
     if fields is None or errors:
         return FileCheck(verdict(errors, checked.warnings))
@@ -146,6 +146,24 @@ def _with_text_labels(edges: Json) -> Json:
 def _with_text_label(edge: Part) -> Part:
     label = edge.get("conditionLabel")
     return {**edge, "conditionLabel": "true" if label else "false"} if isinstance(label, bool) else edge
+
+
+def _checked_drawing(document: Part, nodes: Json, edges: Json, flow: Part) -> Validation:
+    """Check nodes and edges. Where they cannot be read at all, that is said once, without all that follows from it."""
+    settings = flow.get("settings")
+    if _is_unreadable(document, "nodes"):
+        wrong = () if "nodes" not in document else build_graph(nodes, ()).problems
+        return verdict([*wrong, *(problem(path, message) for path, message in setting_faults(settings))])
+    graph = build_graph(nodes, edges)
+    checked = validate_graph(graph, settings, trigger_type=flow.get("triggerType", "event"))
+    return verdict(checked.errors) if _is_unreadable(document, "edges") else checked
+
+
+def _is_unreadable(document: Part, key: str) -> bool:
+    """Whether a list is no list, or stands under a key that looks like a misspelling of its own."""
+    if key in document:
+        return not isinstance(document[key], list)
+    return any(key in did_you_mean(str(one), KEYS) for one in document if one not in KEYS)
 
 
 def _key_errors(document: Mapping[str, Json]) -> list[Problem]:

@@ -38,6 +38,8 @@ class Options(Setting):
 
 
 DEFAULT: Final = Options()
+OPTIONS: Final = frozenset(field.alias or name for name, field in Options.model_fields.items())
+"""The keys of options."""
 
 
 def read_options(options: Mapping[str, Json]) -> Options:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from engine.drawing import Graph, GraphEdge, GraphNode
 from engine.flow import Edge, Node, Position
 from engine.json_shape import json_fault
+from engine.options import OPTIONS
 from engine.problems import Problem, one_of, problem, shown, storable
 from engine.types import Json, NodeKind
 
@@ -206,9 +207,10 @@ def _drawn(raw: Json, model: type[BaseModel], path: str, found: list[Problem]) -
         if isinstance(key, str) and key in spellings:
             drawn[spellings[key]] = value
         else:
-            known = one_of(str(field.alias) for field in model.model_fields.values())
+            known = f"known: {one_of(str(field.alias) for field in model.model_fields.values())}"
+            hint = "it belongs under options" if model is Node and key in OPTIONS else known
             name = key if isinstance(key, str) and len(key) <= MAX_NAME_CHARS else shown(key)
-            found.append(problem(f"{path}.{name}", f"{path} has the unknown key {shown(key)}; known: {known}"))
+            found.append(problem(f"{path}.{name}", f"{path} has the unknown key {shown(key)}; {hint}"))
     return drawn
 
 

@@ -93,8 +93,8 @@ def _unused_outcomes(graph: Graph, checked: Checked) -> list[Problem]:
     for node in graph.nodes:
         kind = checked[node.id].type
         labels = {edge.label for edge in graph.leaving[node.id]}
-        if kind is None or None in labels:
-            continue
+        if kind is None or None in labels or labels - {*checked[node.id].ports, ERROR}:
+            continue  # unknown, all taken, or a label is an error already: what it was to be is not known
         unused = [shown(port) for port in checked[node.id].ports if port not in labels]
         if unused:
             outcome = "outcome" if len(unused) == 1 else "outcomes"

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.errors import Refused
+from cli.errors import Refused, WrongUsage
 from cli.kafka import kafka_errors
 from cli.output import AsJson, field, print_rows
 from cli.settings import find_settings, kafka_address
@@ -28,7 +28,7 @@ def command(
     Where one of the ids cannot be put back, none is. A record that still cannot be read comes back as a new letter.
     """
     if everything == bool(letters):
-        raise typer.BadParameter("name ids, or give --all")
+        raise WrongUsage("name ids, or give --all")
     settings = find_settings()
     try:
         with kafka_errors(kafka_address(settings)):

@@ -11,9 +11,9 @@ import typer
 from cli.definitions import published_changes
 from cli.errors import Refused
 from cli.flow_files import check
-from cli.flows.outcome import ACTOR, COLUMNS
+from cli.flows.outcome import ACTOR, columns
 from cli.flows.policy import Policy, PolicyOption
-from cli.flows.report import lines, refusal
+from cli.flows.report import headline, refusal
 from cli.output import AsJson, note, print_rows
 from cli.postgres import postgres
 from cli.settings import find_settings
@@ -22,7 +22,7 @@ from store.applying import Applied, apply_flows
 
 
 def command(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Flow files, YAML or JSON; - is stdin.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Flow files, YAML or JSON; - is stdin.")],
     publish: Annotated[bool, typer.Option("--publish", help="Publish each of them, too.")] = False,
     policy: PolicyOption = Policy.PIN,
     as_json: AsJson = False,
@@ -37,10 +37,15 @@ def command(
         raise Refused(f"nothing was stored\n{refusal(one.report for one in checked)}")
     for one in checked:
         if one.report["warnings"]:
-            note("\n".join(lines(one.report)))
+            note(f"{headline(one.report)}; `mal flows validate` tells")
     flow_files = [one.flow_file for one in checked if one.flow_file is not None]
     applied = asyncio.run(_apply(flow_files, publish=publish, policy=policy))
-    print_rows((one.wire() for one in applied), COLUMNS, as_json=as_json, empty="")
+    print_rows(
+        (one.wire() for one in applied),
+        columns("published", with_version=True) if publish else columns("saved as draft"),
+        as_json=as_json,
+        empty="",
+    )
 
 
 async def _apply(flow_files: Sequence[FlowFile], *, publish: bool, policy: Policy) -> list[Applied]:

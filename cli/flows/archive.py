@@ -9,7 +9,7 @@ import typer
 
 from cli.definitions import published_changes
 from cli.flows.finding import FlowArgument, find_flow
-from cli.flows.outcome import ACTOR, COLUMNS
+from cli.flows.outcome import ACTOR, columns
 from cli.output import AsJson, print_rows
 from cli.settings import find_settings
 from store.flows import FlowStore, PublishedFlow
@@ -25,7 +25,7 @@ def command(
     Its history stays; publishing it again puts it back into force. The answer comes when Kafka has the change.
     """
     archived = asyncio.run(_archive(flow, drain=drain))
-    print_rows([archived.wire()], COLUMNS, as_json=as_json, empty="")
+    print_rows([archived.wire()], columns("archived"), as_json=as_json, empty="")
 
 
 async def _archive(named: str, *, drain: bool) -> PublishedFlow:

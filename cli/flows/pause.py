@@ -6,7 +6,7 @@ import asyncio
 
 from cli.definitions import published_changes
 from cli.flows.finding import FlowArgument, find_flow
-from cli.flows.outcome import ACTOR, COLUMNS
+from cli.flows.outcome import ACTOR, columns
 from cli.flows.standing import applied_everywhere
 from cli.output import AsJson, print_rows
 from cli.settings import find_settings
@@ -21,7 +21,7 @@ def command(flow: FlowArgument, as_json: AsJson = False) -> None:
     """
     paused = asyncio.run(_pause(flow))
     answer = {name: paused.wire()[name] for name in ("id", "name", "version", "changed")}
-    print_rows([answer], COLUMNS, as_json=as_json, empty="")
+    print_rows([answer], columns("paused"), as_json=as_json, empty="")
 
 
 async def _pause(named: str) -> PausedFlow:

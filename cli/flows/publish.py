@@ -6,7 +6,7 @@ import asyncio
 
 from cli.definitions import published_changes
 from cli.flows.finding import FlowArgument, find_flow
-from cli.flows.outcome import ACTOR, COLUMNS
+from cli.flows.outcome import ACTOR, columns
 from cli.flows.policy import Policy, PolicyOption, tell_who_runs
 from cli.output import AsJson, print_rows
 from cli.settings import find_settings
@@ -21,7 +21,7 @@ def command(flow: FlowArgument, policy: PolicyOption = Policy.PIN, as_json: AsJs
     version; workers run it within a second.
     """
     published = asyncio.run(_publish(flow, policy))
-    print_rows([published.wire()], COLUMNS, as_json=as_json, empty="")
+    print_rows([published.wire()], columns("published", with_version=True), as_json=as_json, empty="")
 
 
 async def _publish(named: str, policy: Policy) -> PublishedFlow:

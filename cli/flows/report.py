@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from cli.documents import name_of
 from cli.output import cell
 
 Checked = Mapping[str, Any]
@@ -13,10 +14,15 @@ Checked = Mapping[str, Any]
 
 def lines(checked: Checked) -> Iterator[str]:
     """Yield what is to be said of one file."""
-    yield f"{checked['file']}: {_verdict(checked)}"
+    yield headline(checked)
     for kind in ("errors", "warnings"):
         for problem in checked[kind]:
             yield f"  {kind[:-1]:<7} {_place(problem)}{cell(problem['message'])}"
+
+
+def headline(checked: Checked) -> str:
+    """Say in one line how a file stands."""
+    return f"{name_of(checked['file'])}: {_verdict(checked)}"
 
 
 def refusal(all_checked: Iterable[Checked]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from cli.definitions import published_changes
 from cli.errors import Refused
 from cli.flows.finding import FlowArgument, find_flow
-from cli.flows.outcome import ACTOR, COLUMNS
+from cli.flows.outcome import ACTOR, columns
 from cli.flows.standing import applied_everywhere
 from cli.kafka import kafka_errors
 from cli.output import AsJson, field, note, print_rows
@@ -25,7 +25,7 @@ def command(flow: FlowArgument, as_json: AsJson = False) -> None:
     a flow once, however often it is taken.
     """
     resumed = asyncio.run(_resume(flow))
-    print_rows([resumed], (*COLUMNS, field("taken")), as_json=as_json, empty="")
+    print_rows([resumed], (*columns("resumed"), field("taken")), as_json=as_json, empty="")
 
 
 async def _resume(named: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from cli.output import AsJson, print_json, print_line
 
 
 def command(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Flow files, YAML or JSON; - is stdin.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Flow files, YAML or JSON; - is stdin.")],
     as_json: AsJson = False,
 ) -> None:
     """Check flow files and print every problem with its node, key and value. Exits 1 where one has an error.

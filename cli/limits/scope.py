@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from cli.errors import WrongUsage
+
 UserOption = Annotated[str | None, typer.Option("--user", metavar="U", help="The limits of this user.")]
 WorkspaceOption = Annotated[str | None, typer.Option("--workspace", metavar="W", help="The limits of this workspace.")]
 
@@ -16,8 +18,8 @@ def one_of(user: str | None, workspace: str | None) -> tuple[Kind, str]:
     """Return which kind is meant, and its id.
 
     Raises:
-        typer.BadParameter: none or both are given, or an empty id.
+        WrongUsage: none or both are given, or an empty id.
     """
     if bool(user) == bool(workspace):
-        raise typer.BadParameter("give one of --user and --workspace")
+        raise WrongUsage("give one of --user and --workspace")
     return ("user", user) if user else ("workspace", workspace or "")

@@ -9,6 +9,7 @@ import orjson
 import typer
 
 from cli.definitions import published_changes
+from cli.errors import WrongUsage
 from cli.flows.outcome import ACTOR
 from cli.limits.scope import Kind, UserOption, WorkspaceOption, one_of
 from cli.limits.show import COLUMNS
@@ -49,7 +50,7 @@ def command(
         "messages": None if messages is None else _object(messages),
     }
     if all(value is None for value in asked.values()):
-        raise typer.BadParameter(
+        raise WrongUsage(
             "name at least one of --max-actions, --max-external-writes, --max-contact-actions, --holdout, --messages"
         )
     shown = asyncio.run(_set(kind, identity, asked))

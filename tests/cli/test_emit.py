@@ -44,7 +44,7 @@ def test_where_one_line_is_wrong_nothing_is_sent(mal: Mal, topics: str) -> None:
     refused = mal("emit", "-", stdin="\n".join(lines))
     assert refused.exit_code == 1
     assert refused.stdout == ""
-    assert "-: nothing was sent\nline 2: no topic takes the type 'nobody_knows'" in refused.stderr
+    assert "stdin: nothing was sent\nline 2: no topic takes the type 'nobody_knows'" in refused.stderr
     assert "line 3: is no JSON" in refused.stderr
     assert len(records(topics, "tap.email-engine.events")) == before
 
@@ -77,3 +77,21 @@ def test_a_subject_that_is_none_is_refused(mal: Mal) -> None:
     refused = mal("trigger", NAME, "--payload", '{"contactId": ""}')
     assert refused.exit_code == 1
     assert "contactId" in refused.stderr
+
+
+def test_an_event_that_starts_nothing_is_sent_and_told(mal: Mal) -> None:
+    sent = mal("emit", "-", stdin='{"type": "email_open", "source": "x", "payload": {"contactId": "c"}}')
+    assert sent.exit_code == 0
+    assert "stdin: event 1 is sent but starts nothing: its metadata has neither userId nor" in sent.stderr
+    assert len(sent.stdout.splitlines()) == 1
+
+
+def test_a_trigger_without_the_contact_that_a_flow_is_about_is_told(mal: Mal) -> None:
+    rows(mal("flows", "apply", FOLLOW_UP, "--publish", "--json"))
+    assert "names no contact" in mal("trigger", NAME).stderr
+    assert "names no" not in mal("trigger", NAME, "--payload", '{"contactId": "c"}').stderr
+
+
+def test_a_name_that_is_nearly_that_of_a_flow_is_answered_with_it(mal: Mal) -> None:
+    rows(mal("flows", "apply", FOLLOW_UP, "--json"))
+    assert f"'Email folow up', did you mean {NAME}? `mal flows list` shows" in mal("trigger", "Email folow up").stderr

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from cli.event_lines import BadLinesError, read_lines
+from cli.event_lines import BadLinesError, reaching_nothing, read_lines
 
 
 def _line(**changes: Any) -> bytes:
@@ -62,3 +62,33 @@ def test_an_event_may_be_one_mebibyte_long_and_no_longer() -> None:
     assert len(read_lines(fits)) == 1
     with pytest.raises(BadLinesError, match="line 1: is 1048577 bytes long"):
         read_lines(fits + b" ")
+
+
+def test_all_that_is_wrong_with_a_line_is_said_at_once() -> None:
+    with pytest.raises(BadLinesError) as refused:
+        read_lines(_line(type="nobody_knows", source=..., payload={"contactId": ""}, metadata=[], timestamp="noon"))
+    [said] = str(refused.value).splitlines()
+    for word in ("the type 'nobody_knows'", "source must", "payload.contactId must", "metadata must", "timestamp must"):
+        assert word in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({}, None),
+        ({"metadata": {}}, "neither userId nor workspaceId"),
+        ({"metadata": ...}, "neither userId nor workspaceId"),
+        ({"metadata": {"workspaceId": "w"}, "payload": {}}, "about nobody"),
+        ({"payload": {}}, None),  # it is about the user
+    ],
+)
+def test_an_event_that_starts_nothing_is_told(changes: dict[str, Any], why: str | None) -> None:
+    told = list(reaching_nothing(read_lines(_line(**changes))))
+    assert len(told) == (why is not None)
+    assert why is None or why in told[0]
+
+
+def test_only_a_few_such_events_are_told() -> None:
+    told = list(reaching_nothing(read_lines(b"\n".join([_line(metadata={})] * 7))))
+    assert len(told) == 6
+    assert told[-1] == "… so are 2 more"

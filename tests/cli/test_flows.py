@@ -188,3 +188,23 @@ def test_where_postgres_is_away_that_is_said_without_its_password(monkeypatch: p
     assert refused.exit_code == 1
     assert f"Postgres at {NOWHERE}/mal cannot be reached" in refused.stderr
     assert "secret" not in refused.output
+
+
+def test_people_read_what_became_of_a_flow_and_one_line_of_its_warnings(mal: Mal, tmp_path: Path) -> None:
+    file = tmp_path / "flow.yaml"
+    file.write_text("""
+flow: {name: Warns, userId: user_001}
+nodes:
+  - {ref: opened, type: trigger, subtype: email_open}
+  - {ref: warm, type: condition, subtype: if_tag_present, config: {tag: warm}}
+  - {ref: vip, type: condition, subtype: if_tag_present, config: {tag: vip}}
+edges: [{sourceNodeId: opened, targetNodeId: warm}, {sourceNodeId: opened, targetNodeId: vip}]
+""")
+    drafted, published, again = (
+        mal("flows", "apply", str(file), *more) for more in ((), ("--publish",), ("--publish",))
+    )
+    assert [answer.stdout.splitlines()[1].split("Warns")[1].strip() for answer in (drafted, published, again)] == [
+        "saved as draft", "published v1", "unchanged",
+    ]  # fmt: skip
+    assert drafted.stderr == f"{file}: valid, 2 to think about; `mal flows validate` tells\n"
+    assert mal("flows", "archive", "Warns").stdout.rstrip().endswith("archived")

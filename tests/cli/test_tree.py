@@ -77,6 +77,30 @@ def test_a_name_that_is_nearly_right_is_answered_with_the_right_one() -> None:
     assert "Did you mean 'flows'?" in answer.stderr
 
 
+def test_a_name_that_is_like_none_is_answered_with_all_that_there_are() -> None:
+    answer = CliRunner().invoke(app, ["xyz"], prog_name="mal")
+    assert answer.exit_code == 2
+    assert "No such command 'xyz'. There are up, worker, audit, " in answer.stderr
+    assert "replay" not in answer.stderr
+
+
+def test_what_comes_later_is_in_no_list() -> None:
+    for path in LATER:
+        shown = CliRunner().invoke(app, [*path[:-1], "--help"], prog_name="mal").stdout
+        assert f"\n  {path[-1]} " not in shown
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["limits", "show"], "Error: give one of --user and --workspace\n"),
+        (["flows", "list", "--status", "odd"], "Error: Invalid value for '--status': 'odd' is not one of"),
+    ],
+)
+def test_wrong_usage_is_told_plainly(args: list[str], said: str) -> None:
+    assert said in CliRunner().invoke(app, args, prog_name="mal").stderr
+
+
 def test_listing_the_commands_loads_none_of_them() -> None:
     code = "import sys, cli.main; print(sorted(m for m in sys.modules if m.split('.')[0] in HEAVY))"
     heavy = "HEAVY = {'faust', 'aiokafka', 'asyncpg', 'asyncio', 'liquid'}\n"

@@ -128,3 +128,40 @@ def test_a_ref_does_not_take_the_id_of_another_node() -> None:
     assert file is not None
     drawn = draw(file, FlowId("f"), {"ask": "taken"})
     assert [node.id for node in drawn.nodes][1:] == [clash, "taken"]
+
+
+@pytest.mark.parametrize(
+    ("document", "wrong"),
+    [
+        ({"flow": FILE["flow"], "nodez": NODES, "edges": EDGES}, ["nodez"]),
+        ({**FILE, "nodes": 5}, ["nodes"]),
+        ({"flow": FILE["flow"], "nodez": NODES, "edges": EDGES, "extra": 1}, ["nodez", "extra"]),
+        ({"flow": {**FILE["flow"], "settings": {"x": 1}}, "nodez": NODES}, ["nodez", "flow.settings.x"]),
+        ({"flow": FILE["flow"], "nodes": NODES, "edgez": EDGES}, ["edgez"]),
+        ({**FILE, "edges": 5}, ["edges"]),
+        ({"flow": FILE["flow"]}, ["nodes"]),
+    ],
+)
+def test_what_follows_from_a_list_that_cannot_be_read_is_not_said(document: dict[str, Any], wrong: list[str]) -> None:
+    assert paths(document) == wrong
+    assert read_flow_file(document).validation.warnings == ()
+
+
+@pytest.mark.parametrize("label", ["yes", 5])
+def test_a_bad_label_is_one_error_and_no_warning(label: Any) -> None:
+    edges = [EDGES[0], {**EDGES[1], "conditionLabel": label}]
+    found = read_flow_file({**FILE, "edges": edges}).validation
+    assert [one.path for one in found.errors] == ["edges[1].conditionLabel"]
+    assert found.warnings == ()
+
+
+@pytest.mark.parametrize("key", ["goal", "entry", "messages"])
+def test_a_setting_on_the_flow_is_told_where_it_belongs(key: str) -> None:
+    [found] = read_flow_file(with_flow(**{key: {}})).validation.errors
+    assert found.message == f'flow has the unknown key "{key}"; it belongs under settings'
+
+
+def test_an_option_on_a_node_is_told_where_it_belongs() -> None:
+    document = {**FILE, "nodes": [*NODES[:2], {**NODES[2], "awaitResult": True}]}
+    [found] = read_flow_file(document).validation.errors
+    assert found.message == 'nodes[2] has the unknown key "awaitResult"; it belongs under options'
