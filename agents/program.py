@@ -20,7 +20,6 @@ from engine import lifecycle
 from engine.decider import Decider, Entities, Source
 from engine.due import CHANGE_RANK, SLOT_RANK, DueIndex, Timer, change_timer
 from engine.events import Event
-from engine.flow import FlowHead
 from engine.inputs import Answered, Moment
 from engine.matching import Index
 from engine.types import CommandId, FlowId
@@ -83,7 +82,7 @@ class FlowProgram:
         self._home: set[str] = set()
         self._index: Index | None = None
         self._looked_at: Index | None = None
-        self._heads: Mapping[FlowId, FlowHead] = {}
+        self._moments: Mapping[FlowId, tuple[int, ...]] = {}
 
     # ---- the shell's calls
 
@@ -260,16 +259,16 @@ class FlowProgram:
         if self._index is not None or index is self._looked_at:
             return
         self._looked_at = index
-        heads = {flow_id: flow.head for flow_id, flow in index.flows.items()}
-        news = {flow_id: head for flow_id, head in heads.items() if self._heads.get(flow_id) != head}
-        self._heads = heads
+        moments = {flow_id: found for flow_id, flow in index.flows.items() if (found := lifecycle.moments(flow.head))}
+        news = {flow_id for flow_id, found in moments.items() if self._moments.get(flow_id) != found}
+        self._moments = moments
         # A version may come after the head that names it: slots are looked for whenever anything has changed.
         for flow in index.flows.values():
             if (slot := self._decider.next_slot(flow)) is not None:
                 self._due.add(slot)
         for execution, waiting in self._state.waiting() if news else ():
-            head = news.get(waiting.flow_id)
-            if head is not None:
+            if waiting.flow_id in news:
+                head = index.flows[waiting.flow_id].head
                 for at_ms in lifecycle.changes(
                     head, waiting.version, waiting.started_at_ms, is_stopped=waiting.is_stopped
                 ):

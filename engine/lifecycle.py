@@ -61,6 +61,11 @@ def changes(head: FlowHead, version: int, started_at_ms: int, *, is_stopped: boo
                 yield after.at_ms
 
 
+def moments(head: FlowHead) -> tuple[int, ...]:
+    """Return all moments at which what becomes of a flow touches executions at once; of most flows there are none."""
+    return tuple(changes(head, 0, 0, is_stopped=True))
+
+
 def _archived(head: FlowHead, started_at_ms: int) -> Iterator[int]:
     for change in head.statuses:
         # A worker may have started it before it heard of the archive: what is archived still is so for all.

@@ -15,6 +15,7 @@ from cli.output import cell
 
 STATUS_STYLES: Mapping[str, str] = {
     "succeeded": "green", "failed": "red", "partial": "yellow", "running": "cyan", "skipped": "dim",
+    "paused": "magenta", "cancelled": "yellow",
 }  # fmt: skip
 UNITS: tuple[tuple[str, int], ...] = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000))
 

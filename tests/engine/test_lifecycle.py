@@ -11,6 +11,7 @@ import pytest
 
 from engine.decider import EXECUTIONS
 from engine.flow import FlowVersion, Policy
+from engine.lifecycle import moments
 from engine.wire import parse_rfc3339
 from tests.support.driver import START_MS, FlowDriver
 from tests.support.flows import event, opened, version
@@ -351,3 +352,21 @@ def test_a_restart_knows_what_has_become_of_the_flow() -> None:
     again.take_over(driver)
     again.advance(0)
     assert newest(again)["endReason"] == "version_exit"
+
+
+def test_most_publishes_touch_nothing_at_once() -> None:
+    driver = started()
+    driver.publish(second(), policy="migrate")
+
+    def touched() -> tuple[int, ...]:
+        return moments(driver.flow_table.snapshot().flows[second().flow_id].head)
+
+    assert touched() == ()
+    driver.set_status("flow-1", "paused")
+    driver.set_status("flow-1", "archived", drain=True)
+    driver.advance(1)
+    assert touched() == (START_MS,), "the end of the pause"
+    driver.publish(second(number=3), policy="exit")
+    assert touched() == (START_MS + 1000, START_MS)
+    driver.archive("flow-1")
+    assert touched() == (START_MS + 1000, START_MS + 1000, START_MS)
