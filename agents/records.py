@@ -14,13 +14,13 @@ from engine.events import Event
 from engine.inputs import Command
 from engine.run import Run
 from engine.systems import BY_COMMAND_TYPE
-from engine.types import Json, Subject
+from engine.types import FlowId, Json, Subject
 from engine.wire import rfc3339
 from streams.commands import encode_command
 from streams.feed import fit_record
 from streams.partitioner import partition_for
 from streams.topics import ENTITIES, EXECUTIONS, TRIGGERS
-from streams.triggers import fact_record
+from streams.triggers import fact_record, manual_record
 from streams.unit import Output
 
 _JSON: Final = (("content-type", b"application/json"),)
@@ -92,6 +92,11 @@ class ShardRecords:
         partition = partition_for(entity.id.encode(), self._partitions)
         key, value, headers = fact_record(event, entity)
         self._outputs.append(Output(TRIGGERS, partition, key, value, headers))
+
+    def sub_flow(self, flow_id: FlowId, event: Event) -> None:
+        """Send a sub-flow to its subject, which lives in this shard."""
+        key, value, headers = manual_record(flow_id, event)
+        self._outputs.append(Output(TRIGGERS, self._partition, key, value, headers))
 
     def broadcast(self, key: str, row: dict[str, Json]) -> None:
         """Tell every shard the facts of a campaign, release or user."""

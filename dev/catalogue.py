@@ -13,7 +13,7 @@ from typing import Any, Final
 import orjson
 
 from engine.nodes.base import ERROR, ActionType, ConditionType, NodeType, TriggerType
-from engine.nodes.registry import NOT_BUILT_YET, node_types
+from engine.nodes.registry import node_types
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "nodes.md"
 HEADER: Final = """\
@@ -44,9 +44,6 @@ def render() -> str:
         for node in node_types().values():
             if node.kind == kind:
                 lines += _node(node)
-    if NOT_BUILT_YET:
-        names = ", ".join(f"`{name}`" for name in sorted(NOT_BUILT_YET))
-        lines += ["## Not supported yet\n", f"Refused by name: {names}.\n"]
     return "\n".join(lines)
 
 

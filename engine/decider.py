@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, Literal, Protocol
 
-from engine import awaited, countdowns, facts, feed, goals, lifecycle, members, resuming, retrying, schedules
+from engine import awaited, countdowns, facts, feed, goals, lifecycle, members, resuming, retrying, schedules, sub_flows
 from engine.admission import admit, starting_context
 from engine.awaiting import RETRY, AwaitedStep
 from engine.due import Timer, change_timer, slot_timer
@@ -41,7 +41,7 @@ from engine.manners import NO_MANNERS, Manners
 from engine.matching import Index, IndexedFlow, triggers
 from engine.nodes.registry import node_types
 from engine.plan import Plan
-from engine.run import Run
+from engine.run import Counts, Run
 from engine.seen import Page, Seen, mark_of
 from engine.systems import BY_COMMAND_TYPE, BY_EVENT_TYPE
 from engine.types import (
@@ -94,6 +94,9 @@ class Sink(Protocol):
 
     def fact(self, entity: Subject, event: Event) -> None:
         """An event tells a fact of another entity: it goes to that entity's shard."""
+
+    def sub_flow(self, flow_id: FlowId, event: Event) -> None:
+        """A flow that another starts: it comes back as a manual trigger."""
 
     def broadcast(self, key: str, row: dict[str, Json]) -> None:
         """The facts of a campaign, release or user, for every shard."""
@@ -195,6 +198,8 @@ class Decider:
             self._suppress(event, source, "unscoped", moment)
         elif flow is None or plan is None:
             self._suppress(event, source, "not_published", moment, flow_id)
+        elif sub_flows.is_sub_flow(event) and (refused := _refused_sub_flow(plan, event)):
+            self._suppress(event, source, refused, moment, flow_id)
         else:
             key = row_key(event.scope, event.subject)
             row = self._accept(key, event, source, moment)
@@ -506,7 +511,9 @@ class Decider:
         if countdowns.is_repeat(entry, countdown, event):
             self._suppress(event, source, "duplicate_event", moment, plan.flow_id)
             return
-        started = Started(event, origin, index.limits_of(plan.user_id, plan.workspace_id), self._time_scale)
+        family = self._used(key, str(event.metadata["rootExecutionId"])) if sub_flows.is_sub_flow(event) else None
+        limits = index.limits_of(plan.user_id, plan.workspace_id)
+        started = Started(event, origin, limits, self._time_scale, family)
         own = facts.SubjectFacts(event.subject, row.get("facts", {}), self._of(event.scope))
         house = index.house_of(plan.user_id, plan.workspace_id)
         refused = admit(
@@ -566,6 +573,7 @@ class Decider:
         house = index.house_of(moved.user_id, moved.workspace_id)
         manners = self._manners(moved, house, row_key(run.scope, run.subject))
         own = self._facts(run)
+        run.counts = self._used(row_key(run.scope, run.subject), sub_flows.root_of(run)) or run.counts
         done = step(moved, run, given, own, moment, was=plan, manners=manners, flow_is_paused=is_paused)
         if done.is_news:
             self._apply(moved, done, source, flow.head, moment)
@@ -598,6 +606,7 @@ class Decider:
         self._sink.record(run.subject, feed.execution_record(plan, done, wire))
         for held in done.held_back:
             self._sink.record(run.subject, feed.held_back_record(run, held, wire))
+        self._note_family(done, moment)
         self._note_running(run, done.sent_ms, moment.wall_ms)
         self._note_awaited(plan, done, moment)
         if plan.goal is not None and run.seq == 1:
@@ -618,6 +627,19 @@ class Decider:
         for at_ms in lifecycle.changes(head, run.version, run.started_at_ms, is_stopped=bool(run.stopped)):
             if at_ms >= moment.now_ms:
                 self._sink.timer(run, change_timer(run.id, at_ms))
+
+    def _used(self, key: str, root: str) -> Counts | None:
+        return sub_flows.used(self._tables.get(ENTRIES, sub_flows.families_key(key)), root)
+
+    def _note_family(self, done: Step, moment: Moment) -> None:
+        """Send the sub-flows on their way, and keep what the family has used: every member goes on from there."""
+        run, root = done.run, sub_flows.root_of(done.run)
+        for child in done.sub_flows:
+            self._sink.sub_flow(child.flow_id, child.event)
+        key = sub_flows.families_key(row_key(run.scope, run.subject))
+        families = self._tables.get(ENTRIES, key) or {}
+        if done.sub_flows or root in families:
+            self._tables.put(ENTRIES, key, sub_flows.note(families, root, run.counts, moment.now_ms))
 
     def _lost_version(self, run: Run, moment: Moment) -> None:
         """End an execution whose version is gone from `mal.flows`: it must not wait in silence for ever."""
@@ -686,6 +708,12 @@ class Decider:
         if execution is not None:
             record["executionId"] = execution
         self._sink.record(event.subject, record)
+
+
+def _refused_sub_flow(plan: Plan, event: Event) -> str | None:
+    if event.depth > MAX_DEPTH:
+        return "too_deep"
+    return None if plan.trigger.type.name == sub_flows.MANUAL else "not_manual"
 
 
 def _awaits(plan: Plan, node_id: str) -> bool:

@@ -65,6 +65,11 @@ def countdown_event_id(flow: FlowId, release: str, days: float) -> str:
     return derive("r", flow, release, days)
 
 
+def sub_flow_event_id(execution: ExecutionId, node: NodeId, visit: int) -> str:
+    """Return the id of the event with which a visit of a node starts a sub-flow."""
+    return derive("f", execution, node, visit)
+
+
 def event_id(topic: str, partition: int, offset: int, timestamp_ms: int) -> str:
     """Return the id of an event that came without one: where it lies in the log, so that a re-read gives the same."""
     return derive("e", topic, partition, offset, timestamp_ms)

@@ -7,8 +7,8 @@ from typing import Literal
 
 from engine.events import Event
 from engine.flow import Limits
-from engine.run import Run
-from engine.types import CommandId, EndReason, Json, NodeId, Origin, Subject
+from engine.run import Counts, Run
+from engine.types import CommandId, EndReason, FlowId, Json, NodeId, Origin, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ class Started:
     origin: Origin
     limits: Limits
     time_scale: float = 1.0
+    used: Counts | None = None
+    """What the family of a sub-flow has used of the limits so far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,14 @@ class HeldBack:
 
 
 @dataclass(frozen=True, slots=True)
+class SubFlow:
+    """A flow that a node starts, and the event that starts it."""
+
+    flow_id: FlowId
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """What one input did: the execution after it, its commands, and the steps that moved, as the feed has them."""
 
@@ -132,6 +142,7 @@ class Step:
     commands: tuple[Command, ...]
     steps: tuple[dict[str, Json], ...]
     held_back: tuple[HeldBack, ...] = ()
+    sub_flows: tuple[SubFlow, ...] = ()
     sent_ms: tuple[int, ...] = ()
     """When messages go out, in wall time."""
     is_news: bool = True

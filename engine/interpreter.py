@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final, assert_never, cast
 
 from pydantic import BaseModel, ValidationError
@@ -33,6 +34,7 @@ from engine.inputs import (
     Retried,
     Started,
     Step,
+    SubFlow,
     TimerDue,
 )
 from engine.joins import can_still_reach
@@ -55,11 +57,13 @@ from engine.nodes.fields import RENDERED
 from engine.outputs import StepOutputs, json_bytes
 from engine.plan import Plan, PlanEdge, PlanNode
 from engine.rendering import TemplateError
-from engine.run import Key, PathStep, Run, WaitState
+from engine.run import Counts, Key, PathStep, Run, WaitState
+from engine.sub_flows import sub_flow_event
 from engine.systems import BY_COMMAND_TYPE
 from engine.types import (
     EndReason,
     ExecutionStatus,
+    FlowId,
     Json,
     StepError,
     StepStatus,
@@ -137,6 +141,7 @@ def _new_run(plan: Plan, given: Started, moment: Moment) -> Run:
         started_at_ms=moment.now_ms,
         time_scale=given.time_scale,
         limits=given.limits,
+        counts=given.used or Counts(),
     )
 
 
@@ -169,6 +174,7 @@ class _Wave:
         self.commands: list[Command] = []
         self.held_back: list[HeldBack] = []
         self.sent_ms: list[int] = []
+        self.sub_flows: list[SubFlow] = []
 
     # ---- the inputs
 
@@ -402,6 +408,7 @@ class _Wave:
             outcome = self._outcome(node, kind, visit, record, woken=True)
         if isinstance(outcome, Done) and (
             error := limits.passed_by_orders(run.counts, run.limits, outcome.orders, node.id)
+            or (limits.passed_by_sub_flow(run.counts, node.id) if outcome.runs else None)
         ):
             self._stop_at_limit(node, visit, error, record)
             return
@@ -481,6 +488,8 @@ class _Wave:
         run.counts.external_writes += writes
         run.counts.contact_actions += contacts
         self.commands.extend(commands)
+        if done.runs:
+            done = self._start_sub_flow(node, visit, done, done.runs)
         if kind.message:
             self.sent_ms.append(self.moment.wall_ms + _lead_ms(done))
         record["commandIds"] = [command.id for command in commands]
@@ -490,6 +499,13 @@ class _Wave:
             self._wait(node, visit, record, awaited.reason, until_ms, awaited.knows)
         else:
             self._succeed(node, kind, visit, record, done.output, done.tags)
+
+    def _start_sub_flow(self, node: PlanNode, visit: int, done: Done, flow_id: FlowId) -> Done:
+        event = sub_flow_event(self.run, node.id, visit, self.moment.now_ms)
+        self.sub_flows.append(SubFlow(flow_id, event))
+        self.run.counts.sub_flows += 1
+        execution = ids.execution_id(flow_id, event.source, self.run.subject, event.id)
+        return replace(done, output={**done.output, "executionId": execution})
 
     def _succeed(
         self,
@@ -685,6 +701,7 @@ class _Wave:
             tuple(self.moved.values()),
             held_back=tuple(self.held_back),
             sent_ms=tuple(self.sent_ms),
+            sub_flows=tuple(self.sub_flows),
         )
 
 

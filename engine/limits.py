@@ -16,6 +16,9 @@ from engine.types import StepError
 MAX_STEPS: Final = 1_000
 """Steps of one execution; not a setting."""
 
+MAX_SUB_FLOWS: Final = 100
+"""Sub-flows of one execution, theirs included; not a setting (product.md section 4, run_flow)."""
+
 MAX_COMMAND_BYTES: Final = 512 * 1024
 """A larger command fails its step (contract.md section 4)."""
 
@@ -74,6 +77,11 @@ def passed_by_orders(counts: Counts, limits: Limits, orders: Iterable[Order], no
     if contacts and counts.contact_actions + contacts > limits.max_contact_actions:
         return _error("maxContactActions", limits.max_contact_actions, node_id)
     return None
+
+
+def passed_by_sub_flow(counts: Counts, node_id: str) -> StepError | None:
+    """Return the error of one more sub-flow than an execution and all below it may have."""
+    return _error("maxSubFlows", MAX_SUB_FLOWS, node_id) if counts.sub_flows >= MAX_SUB_FLOWS else None
 
 
 def uses(orders: Iterable[Order]) -> tuple[int, int]:

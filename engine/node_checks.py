@@ -11,7 +11,7 @@ from engine.drawing import GraphNode
 from engine.keys import did_you_mean
 from engine.nodes.base import ConditionType, NodeType, TriggerType
 from engine.nodes.configs import check_config
-from engine.nodes.registry import NOT_BUILT_YET, node_types
+from engine.nodes.registry import node_types
 from engine.options import option_faults
 from engine.problems import Problem, one_of, problem, shown
 from engine.types import Json
@@ -56,8 +56,6 @@ def _type_of(node: GraphNode) -> tuple[NodeType | None, tuple[Problem, ...]]:
     if node.subtype is None or node.kind is None:
         return None, ()
     path, where = f"{node.path}.subtype", f"node {shown(node.label)}: subtype {shown(node.subtype)}"
-    if node.subtype in NOT_BUILT_YET:
-        return None, (problem(path, f"{where} is not supported yet; remove the node", node.id),)
     kind = node_types().get(node.subtype)
     if kind is None:
         known = {name for name, one in node_types().items() if one.kind == node.kind}

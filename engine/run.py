@@ -62,6 +62,7 @@ class Counts:
     external_writes: int = 0
     contact_actions: int = 0
     steps: int = 0
+    sub_flows: int = 0
 
 
 @dataclass(slots=True)
@@ -139,6 +140,7 @@ class Run:
             "error": self.error.wire() if self.error else None,
             "counts": [
                 self.counts.actions, self.counts.external_writes, self.counts.contact_actions, self.counts.steps,
+                self.counts.sub_flows,
             ],
             # The trigger's output is the event's payload, which is here already.
             "outputs": {node: None if out is event.payload else out for node, out in self.outputs.items()},

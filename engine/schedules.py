@@ -142,6 +142,8 @@ def slot_event(plan: Plan, scope: Scope, slot_ms: int, subject: Subject, facts: 
         return Event(event_id, "release_approaching", SOURCE, slot_ms, payload, metadata, subject, scope)
     member = subject.id if subject.type == "contact" else None
     payload = {"slot": slot}
+    if subject.type == "workspace":
+        payload |= {"entityType": subject.type, "entityId": subject.id}
     if member and schedule is not None:
         payload |= {"contactId": member, "segmentId": schedule.segment_id}
     event_id = ids.slot_event_id(plan.flow_id, slot, member)

@@ -15,7 +15,7 @@ from pydantic.alias_generators import to_camel
 
 from engine.context import Context
 from engine.events import Event
-from engine.types import Json
+from engine.types import FlowId, Json
 
 CONDITION_PORTS: Final = ("true", "false")
 OUT: Final = "out"
@@ -69,11 +69,12 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The action did its work: its output, the commands it asks for, and tags it gave the subject."""
+    """The action did its work: its output, the commands it asks for, tags it gave the subject, a flow it starts."""
 
     output: Mapping[str, Json] = field(default_factory=dict)
     orders: tuple[Order, ...] = ()
     tags: frozenset[str] = frozenset()
+    runs: FlowId | None = None
 
 
 @dataclass(frozen=True, slots=True)

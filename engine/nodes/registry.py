@@ -11,9 +11,6 @@ from types import MappingProxyType, ModuleType
 from engine.nodes import actions, conditions, triggers
 from engine.nodes.base import NodeType
 
-NOT_BUILT_YET = frozenset({"run_flow"})
-"""Node types of product.md section 4 that a later version brings; refused by name until then."""
-
 
 @cache
 def node_types() -> Mapping[str, NodeType]:

@@ -27,7 +27,7 @@ SEED = {
     },
     "action": {
         "send_email_campaign", "schedule_followup", "update_segment", "tag_contact", "create_release_task",
-        "notify_user", "update_cmg_node", "log_event", "delay",
+        "notify_user", "update_cmg_node", "log_event", "delay", "run_flow",
     },
 }  # fmt: skip
 
@@ -63,6 +63,7 @@ KEYS = {
     "notify_user": {"message", "notificationType"},
     "update_cmg_node": {"outcome", "logType", "campaignIdField", "contactIdField"},
     "log_event": {"message", "level", "data"},
+    "run_flow": {"flowId", "version", "wait"},
     "delay": {"delaySeconds", "until", "untilField"},
 }  # fmt: skip
 

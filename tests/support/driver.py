@@ -74,6 +74,7 @@ class FlowDriver:
         self.due = DueIndex()
         self.feed: list[dict[str, Any]] = []
         self.sent: list[tuple[Run, Command]] = []
+        self.sub_flows: list[tuple[FlowId, Event]] = []
         self.facts_elsewhere: list[tuple[Subject, Event]] = []
         self.is_ready = False
         """Flows given at the start are as old as time: their slots are not looked for."""
@@ -115,7 +116,7 @@ class FlowDriver:
         read = read_event(dict(event), default_id=f"event-{offset}", default_timestamp_ms=self.now_ms)
         self.log[offset] = read, False
         self.decider.event(read, self._source(offset), self.flow_table.snapshot(), self.moment, origin)
-        self._carry_facts()
+        self._carry()
         return read
 
     def answer(
@@ -169,6 +170,7 @@ class FlowDriver:
         read = read_event(dict(event), default_id=f"event-{offset}", default_timestamp_ms=self.now_ms)
         self.log[offset] = read, True
         self.decider.manual(FlowId(flow_id), read, self._source(offset), self.flow_table.snapshot(), self.moment)
+        self._carry()
         return read
 
     def pause(self, flow_id: str = "flow-1") -> None:
@@ -198,6 +200,7 @@ class FlowDriver:
         }  # fmt: skip
         read = read_event(wish, default_id=f"event-{offset}", default_timestamp_ms=self.now_ms)
         self.decider.control(verb, named, read, self._source(offset), self.flow_table.snapshot(), self.moment)
+        self._carry()
 
     def advance(self, seconds: float) -> None:
         """Let time pass; waits that are over fire in their order, each at its own time."""
@@ -223,6 +226,7 @@ class FlowDriver:
                 self.decider.slot(FlowId(timer.node_id), index, self.moment)
             else:
                 self.decider.timer(timer.execution, timer.node_id, timer.visit, index, self.moment)
+            self._carry()
         self.now_ms = until_ms
 
     @property
@@ -277,16 +281,23 @@ class FlowDriver:
     def fact(self, entity: Subject, event: Event) -> None:
         self.facts_elsewhere.append((entity, event))
 
+    def sub_flow(self, flow_id: FlowId, event: Event) -> None:
+        self.sub_flows.append((flow_id, event))
+
     def broadcast(self, key: str, row: dict[str, Any]) -> None:
         self.entities[key] = plain(orjson.dumps(row))
 
     def timer(self, run: Run | None, timer: Timer) -> None:
         self.due.add(timer)
 
-    def _carry_facts(self) -> None:
+    def _carry(self) -> None:
         while self.facts_elsewhere:
             entity, event = self.facts_elsewhere.pop(0)
             self.decider.fact(entity, event, self.flow_table.snapshot(), self.moment)
+        while self.sub_flows:
+            flow_id, event = self.sub_flows.pop(0)
+            source = self._source(self._take_offset())
+            self.decider.manual(flow_id, event, source, self.flow_table.snapshot(), self.moment)
 
     def _take_offset(self) -> int:
         self.next_offset += 1
