@@ -141,7 +141,7 @@ def test_an_action_fails(subtype: str, config: dict[str, Any], payload: dict[str
 
 
 def test_every_action_has_three_cases() -> None:
-    told_below = ["delay"] * 3 + ["notify_user"]
+    told_below = ["delay"] * 3 + ["notify_user"] + ["run_flow"] * 3
     cases = [*(case[0] for case in [*SENDS, *WRITES]), *(case[0] for case in FAILS), *told_below]
     for name, kind in node_types().items():
         if isinstance(kind, ActionType):

@@ -98,18 +98,15 @@ def test_a_family_has_a_hundred_sub_flows_at_most() -> None:
     driver.send(opened())
     assert len(by_flow(driver, "child")) <= MAX_SUB_FLOWS
     stopped = [record for record in driver.executions if record["endReason"] == "limit"]
-    assert {(r["error"]["field"], r["error"]["value"], r["status"]) for r in stopped} == {
-        ("maxSubFlows", 100, "partial")
-    }
+    assert {record["status"] for record in stopped} == {"partial"}
+    assert {(record["error"]["field"], record["error"]["value"]) for record in stopped} == {("maxSubFlows", 100)}
 
 
 def test_a_family_shares_its_limits_both_ways_and_over_a_restart() -> None:
     limits = [LimitsRecord(kind="user", id="user_001", max_contact_actions=3)]
     wait = ("delay", {"delaySeconds": 60})
-    flows = (
-        parent({"tag": TAG, "run": RUN, "wait": wait, "last": TAG, "end": TAG}, "t>tag tag>run run>wait wait>last last>end"),
-        child({"tag": TAG}, "t>tag"),
-    )  # fmt: skip
+    nodes = {"tag": TAG, "run": RUN, "wait": wait, "last": TAG, "end": TAG}
+    flows = (parent(nodes, "t>tag tag>run run>wait wait>last last>end"), child({"tag": TAG}, "t>tag"))
     driver = FlowDriver(*flows, limits=limits)
     driver.send(opened())
     assert [len(driver.steps(node)) for node in ("tag", "last")] == [2, 0]
@@ -119,11 +116,8 @@ def test_a_family_shares_its_limits_both_ways_and_over_a_restart() -> None:
     reopened.advance(60)
     (mother,) = by_flow(reopened, "parent")
     assert len(reopened.commands) == 3
-    assert (mother["endReason"], mother["error"]["nodeId"], mother["error"]["field"]) == (
-        "limit",
-        "end",
-        "maxContactActions",
-    )
+    assert mother["endReason"] == "limit"
+    assert (mother["error"]["nodeId"], mother["error"]["field"]) == ("end", "maxContactActions")
 
 
 def test_executions_of_other_families_share_nothing() -> None:
