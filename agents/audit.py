@@ -17,9 +17,9 @@ from agents.audit_outage import POSTGRES_AWAY, Outage
 from agents.audit_outbox import relay_outbox
 from agents.audit_reader import AuditReader, audit_consumer
 from agents.audit_retirement import retire_versions
-from agents.logs import configure_logging
 from store.pool import Pool, create_pool
 from streams.admin import check_topics
+from streams.logs import configure_logging
 from streams.readiness import READY_VARIABLE, say_ready
 from streams.settings import Settings
 

@@ -14,7 +14,6 @@ from functools import partial
 import uvloop
 
 from agents.app import APP_ID, build_app
-from agents.logs import configure_logging
 from agents.program import FlowProgram
 from agents.shards import Shards
 from agents.watchdog import watch
@@ -23,6 +22,7 @@ from streams.admin import check_topics
 from streams.batching.restore import restore_parts
 from streams.batching.writers import IdempotentWriter, TransactionalWriter, UnitWriter
 from streams.compacted import CompactedReader
+from streams.logs import configure_logging
 from streams.readiness import READY_VARIABLE, say_ready
 from streams.settings import Settings
 from streams.topics import ENTITIES, FLOWS, INPUT_TOPICS

@@ -20,7 +20,7 @@ BATCH = 1_000
 
 
 def command(
-    file: Annotated[str, typer.Argument(help="A file of events, one JSON object a line; - is stdin.")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A file of events, one JSON object a line; - is stdin.")],
     as_json: AsJson = False,
 ) -> None:
     """Put each event on the topic of its type, under its subject, and print the ids once Kafka has them.

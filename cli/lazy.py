@@ -100,7 +100,20 @@ def _command(name: str, function: Any) -> Any:
     single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     settings = {"help_option_names": ["-h", "--help"]}
     single.command(name, context_settings=settings)(reporting(function))
-    return typer.main.get_command(single)
+    command = typer.main.get_command(single)
+    for parameter in command.params:
+        if parameter.param_type_name == "argument":
+            _name_plainly(parameter)
+    return command
+
+
+def _name_plainly(argument: Any) -> None:
+    """Have help write an argument as `FILE...`, as people do, in place of `{FILE}...` and `FILE <list[str]>`."""
+    name = f"{argument.metavar}{'...' if argument.nargs != 1 else ''}"
+    name = name if argument.required else f"[{name}]"
+    argument.metavar = name
+    argument.get_usage_pieces = lambda _ctx: [name]
+    argument.display_type_rich = lambda **_ctx: None
 
 
 def _later(path: str) -> Any:

@@ -9,6 +9,7 @@ import typer
 
 from cli.settings import find_settings, kafka_address
 from simulators.run import run
+from streams.logs import configure_logging
 
 
 def command(
@@ -24,4 +25,5 @@ def command(
     """
     settings = find_settings()
     kafka_address(settings)
+    configure_logging(settings.log_level)
     asyncio.run(run(settings, seed=seed, rate=rate, contacts=contacts, events=events, failure_rate=failure_rate))

@@ -19,12 +19,13 @@ class ErrorLines:
     def __init__(self, log: Path) -> None:
         self._log = log
         self._offset = log.stat().st_size if log.exists() else 0
+        self._life = self._offset
         self._window_start = 0.0
         self._given = 0
 
     def read(self, now: float) -> list[str]:
         """Return those written since the last call, ten in ten seconds at most; the last says where the others are."""
-        lines = self._fresh()
+        lines = [line for line in self._fresh() if ERROR.search(line)]
         if now - self._window_start >= WINDOW_SECONDS:
             self._window_start, self._given = now, 0
         room = MOST_LINES - self._given
@@ -33,15 +34,24 @@ class ErrorLines:
             return lines
         return [*lines[:room], f"… more of them in {self._log}"] if room > 0 else []
 
+    def last_words(self, count: int) -> list[str]:
+        """Return the last lines of all kinds since its last words before, or since this began; at most so many."""
+        fresh, self._life = self._since(self._life)
+        return fresh[-count:]
+
     def _fresh(self) -> list[str]:
+        lines, self._offset = self._since(self._offset)
+        return lines
+
+    def _since(self, offset: int) -> tuple[list[str], int]:
+        """Return the whole lines behind an offset, and the offset behind those."""
         try:
             with self._log.open("rb") as file:
-                if file.seek(0, 2) < self._offset:  # a new file took its place
-                    self._offset = 0
-                file.seek(self._offset)
+                if file.seek(0, 2) < offset:  # a new file took its place
+                    offset = 0
+                file.seek(offset)
                 fresh = file.read()
         except FileNotFoundError:
-            return []
+            return [], offset
         whole, newline, _ = fresh.rpartition(b"\n")
-        self._offset += len(whole) + len(newline)
-        return [line for line in whole.decode("utf-8", "replace").splitlines() if ERROR.search(line)]
+        return whole.decode("utf-8", "replace").splitlines(), offset + len(whole) + len(newline)

@@ -18,7 +18,7 @@ from types import FrameType
 from cli import discovery
 from dev.announcement import announced
 from dev.error_lines import ErrorLines
-from dev.errors import ServiceError, last_lines
+from dev.errors import ServiceError
 from dev.parts import Part, PartProcess, mal, run_to_end
 from dev.revival import Revival
 from dev.services import Services, started
@@ -139,7 +139,10 @@ def _supervise(
                 server.look(now)
             for process, revival in parts.items():
                 dead = revival.look(now)
-                _surface(process, errors[process.name].read(now), dead, say)
+                lines = errors[process.name]
+                told = lines.read(now)
+                for line in lines.last_words(DEATH_TAIL_LINES) if dead else told:
+                    say(f"  {process.name} | {line}")
                 if not ready and dead and revival.deaths >= DEATHS_BEFORE_READY:
                     raise ServiceError(process.name, "ends before it is ready, again and again", log=process.log)
             if not ready and all(process.is_ready() for process in processes):
@@ -152,9 +155,3 @@ def _supervise(
                 raise ServiceError(late.name, f"was not ready within {READY_SECONDS:g} s", log=late.log)
             time.sleep(LOOK_SECONDS)
             now = time.monotonic()
-
-
-def _surface(process: PartProcess, lines: Sequence[str], dead: bool, say: Callable[[str], None]) -> None:
-    shown = last_lines(process.log, DEATH_TAIL_LINES) if dead else lines
-    for line in shown:
-        say(f"  {process.name} | {line}")

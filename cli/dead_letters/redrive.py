@@ -18,7 +18,7 @@ COLUMNS = (field("id", "put back"), field("error", "what it was"))
 
 def command(
     letters: Annotated[
-        list[str] | None, typer.Argument(metavar="ID...", help="Which, also those that were put back before.")
+        list[str] | None, typer.Argument(metavar="ID", help="Which, also those that were put back before.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="All that were not put back yet.")] = False,
     as_json: AsJson = False,

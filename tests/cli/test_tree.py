@@ -101,6 +101,20 @@ def test_wrong_usage_is_told_plainly(args: list[str], said: str) -> None:
     assert said in CliRunner().invoke(app, args, prog_name="mal").stderr
 
 
+@pytest.mark.parametrize(
+    ("args", "usage"),
+    [
+        (["flows", "apply"], "Usage: mal flows apply [OPTIONS] FILE...\n"),
+        (["emit"], "Usage: mal emit [OPTIONS] FILE\n"),
+        (["dead-letters", "redrive"], "Usage: mal dead-letters redrive [OPTIONS] [ID...]\n"),
+    ],
+)
+def test_help_writes_arguments_as_people_do(args: list[str], usage: str) -> None:
+    shown = CliRunner().invoke(app, [*args, "--help"], prog_name="mal").stdout
+    assert usage in shown
+    assert "<" not in shown.partition("Arguments:")[2].partition("Options:")[0]
+
+
 def test_listing_the_commands_loads_none_of_them() -> None:
     code = "import sys, cli.main; print(sorted(m for m in sys.modules if m.split('.')[0] in HEAVY))"
     heavy = "HEAVY = {'faust', 'aiokafka', 'asyncpg', 'asyncio', 'liquid'}\n"

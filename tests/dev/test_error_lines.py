@@ -51,3 +51,15 @@ def test_a_log_that_begins_anew_is_read_from_its_beginning(tmp_path: Path) -> No
     lines = ErrorLines(log)
     log.write_text("[error] new\n")
     assert lines.read(100.0) == ["[error] new"]
+
+
+def test_the_last_words_are_those_of_this_life(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("of the run before\n")
+    lines = ErrorLines(log)
+    for life in ("first", "second"):
+        with log.open("a") as more:
+            more.writelines(f"{number} of the {life}\n" for number in range(3))
+        assert lines.read(0.0) == []
+        assert lines.last_words(2) == [f"1 of the {life}", f"2 of the {life}"]
+    assert lines.last_words(2) == []
