@@ -252,6 +252,18 @@ def test_a_shard_that_lags_behind_pause_and_resume_meets_both() -> None:
     assert driver.executions[0]["status"] == "succeeded"
 
 
+def test_a_second_pause_holds_as_the_first_did() -> None:
+    driver = FlowDriver(version({**FIRST, "second": WAIT}, "t>wait wait>second second>tag"))
+    driver.send(opened())
+    for held in (1, 2):
+        driver.pause()
+        driver.advance(60)
+        assert (driver.executions[0]["status"], driver.commands) == ("paused", []), held
+        driver.resume()
+    assert driver.executions[0]["status"] == "succeeded"
+    assert len(driver.commands) == 1
+
+
 def test_an_archive_in_a_pause_ends_what_it_holds() -> None:
     driver = FlowDriver(flow())
     driver.send(opened())
