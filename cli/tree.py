@@ -62,5 +62,5 @@ COMMANDS: Mapping[str, Entry] = {
     "dead-letters": Group("Records that could not be read.", DEAD_LETTERS),
     "limits": Group("How much one execution may do.", LIMITS),
     "keys": Later(),
-    "doctor": Command("cli.doctor", "Check settings, Kafka, topics and Postgres."),
+    "doctor": Command("cli.doctor", "Check Kafka, Postgres, who is at work, and settings."),
 }
