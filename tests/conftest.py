@@ -9,6 +9,7 @@ from tests.support.services import SERVICE_FIXTURES, database, kafka, migrated_t
 __all__ = ["database", "kafka", "migrated_template", "postgres"]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what asks for a service, and put it after what does not."""
     for item in items:
