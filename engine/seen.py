@@ -1,8 +1,8 @@
 """Which events a subject has had in the last seven days, so that the same event changes nothing twice.
 
 A mark is 8 bytes of a hash of (source, id); two events of one subject share one with a chance of about n²/2⁶⁵.
-Marks live in the subject's row. A busy subject's older marks move into pages of their own, so that the row that is
-written with every event stays small.
+Marks live in the subject's row, which is written with every event and so must stay small. A busy subject's older marks
+move into sixteen pages by their first digit: looking one up reads one page, however busy the subject is.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from engine.types import Json
 
 KEPT_MS: Final = 7 * 86_400_000
 PAGE: Final = 256
+"""Marks in the row, at most."""
 Page = dict[str, int]
+"""Mark → when it was noted, in milliseconds."""
 
 
 def mark_of(source: str, event_id: str) -> str:
@@ -50,27 +52,38 @@ class Seen:
         known = marks.get(mark)
         if known is not None and known + KEPT_MS > now_ms:
             return False
-        pages: list[list[int]] = self._row.get("pages", [])
-        for number, _last in pages:
+        number = page_of(mark)
+        if number in self._row.get("pages", ()):
             found = (self._page(number) or {}).get(mark)
             if found is not None and found + KEPT_MS > now_ms:
                 return False
         if len(marks) >= PAGE:
-            self._turn(marks, pages, now_ms)
-            marks = self._row["seen"]
+            marks = self._row["seen"] = self._turn(marks, now_ms)
         marks[mark] = now_ms
         return True
 
-    def _turn(self, marks: Page, pages: list[list[int]], now_ms: int) -> None:
-        for number, last in pages:
-            if last + KEPT_MS <= now_ms:
-                self._write(number, None)
-        pages = [page for page in pages if page[1] + KEPT_MS > now_ms]
-        fresh = {mark: at for mark, at in marks.items() if at + KEPT_MS > now_ms}
-        if len(fresh) > PAGE // 2:
-            number = pages[-1][0] + 1 if pages else 1
-            self._write(number, fresh)
-            pages.append([number, max(fresh.values())])
-            fresh = {}
-        self._row["pages"] = pages
-        self._row["seen"] = fresh
+    def _turn(self, marks: Page, now_ms: int) -> Page:
+        """Move marks into their pages, and return those that stay in the row."""
+        fresh = _fresh(marks, now_ms)
+        if len(fresh) <= PAGE // 2:
+            return fresh
+        by_page: dict[int, Page] = {number: {} for number in self._row.get("pages", ())}
+        for mark, noted_ms in fresh.items():
+            by_page.setdefault(page_of(mark), {})[mark] = noted_ms
+        kept: list[int] = []
+        for number, added in sorted(by_page.items()):
+            page = {**_fresh(self._page(number) or {}, now_ms), **added}
+            self._write(number, page or None)
+            if page:
+                kept.append(number)
+        self._row["pages"] = kept
+        return {}
+
+
+def page_of(mark: str) -> int:
+    """Return the number of the page that a mark belongs to."""
+    return int(mark[0], 16)
+
+
+def _fresh(marks: Page, now_ms: int) -> Page:
+    return {mark: noted_ms for mark, noted_ms in marks.items() if noted_ms + KEPT_MS > now_ms}

@@ -169,7 +169,7 @@ def test_a_busy_subject_turns_its_marks_into_pages_and_drops_old_ones() -> None:
         driver.advance(86_400)
     driver.send({**opened(), "id": "11-0"})
     assert [decision["reason"] for decision in driver.decisions] == ["duplicate_event"]
-    assert len(driver.tables.rows["subjects"]) < 15
+    assert len(driver.tables.rows["subjects"]) == 17  # its own, and sixteen pages
 
 
 def test_patterns_that_are_none_are_refused_and_half_characters_match_nothing() -> None:

@@ -11,9 +11,15 @@ class Rows:
     def __init__(self) -> None:
         self.row: dict[str, Any] = {}
         self.pages: dict[int, Page] = {}
+        self.read: list[int] = []
 
-    def add(self, mark: str, now_ms: int) -> bool:
-        return Seen(self.row, self.pages.get, self._write).add(mark, now_ms)
+    def add(self, event_id: str, now_ms: int) -> bool:
+        self.read = []
+        return Seen(self.row, self._page, self._write).add(mark_of("tracker", event_id), now_ms)
+
+    def _page(self, number: int) -> Page | None:
+        self.read.append(number)
+        return self.pages.get(number)
 
     def _write(self, number: int, page: Page | None) -> None:
         if page is None:
@@ -42,14 +48,27 @@ def test_a_busy_subject_keeps_every_mark_of_seven_days_and_a_small_row() -> None
         assert not rows.add(str(number), 3_000)
 
 
-def test_pages_that_are_over_are_deleted() -> None:
+def test_one_page_is_read_however_busy_the_subject_is() -> None:
+    rows = Rows()
+    for number in range(20_000):
+        rows.add(str(number), number)
+    for number in range(0, 20_000, 997):
+        assert not rows.add(str(number), 20_000)
+        assert len(rows.read) <= 1
+
+
+def test_marks_that_are_over_are_dropped_and_pages_of_nothing_else_deleted() -> None:
     rows = Rows()
     for day in range(60):
         for number in range(PAGE):
             rows.add(f"{day}-{number}", day * DAY_MS)
-    assert len(rows.pages) <= 9
+    assert sum(map(len, rows.pages.values())) <= 8 * PAGE
     assert not rows.add("59-0", 60 * DAY_MS)
     assert rows.add("40-0", 60 * DAY_MS)
+    alike = [str(number) for number in range(5_000) if mark_of("tracker", str(number)).startswith("0")][: PAGE + 1]
+    for event_id in alike:
+        rows.add(event_id, 90 * DAY_MS)
+    assert rows.row["pages"] == list(rows.pages) == [0]
 
 
 def test_a_row_in_which_most_marks_are_over_needs_no_page() -> None:
