@@ -15,17 +15,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if SERVICE_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker("services")
-        if item.get_closest_marker("services"):
-            item.add_marker(pytest.mark.xdist_group(_shares_a_system(item)))
+        if group := _shares_a_system(item):
+            item.add_marker(pytest.mark.xdist_group(group))
     items.sort(key=_slowness)
 
 
-def _shares_a_system(item: pytest.Item) -> str:
+def _shares_a_system(item: pytest.Item) -> str | None:
     """Name those that one process must run, because they share what they start: a file, or the whole contract."""
-    return "contract" if "contract" in item.path.parts else item.nodeid.partition("::")[0]
+    folders = item.path.parts
+    if not item.get_closest_marker("services") or "fault" in folders:
+        return None  # a fault test has a system of its own
+    return "contract" if "contract" in folders else item.nodeid.partition("::")[0]
 
 
 def _slowness(item: pytest.Item) -> int:
     if item.get_closest_marker("fault"):
-        return 2
-    return 1 if item.get_closest_marker("services") else 0
+        return 3
+    if "contract" in item.path.parts:
+        return 1  # of those that need services the longest, so the first: nobody waits for it in the end
+    return 2 if item.get_closest_marker("services") else 0
