@@ -56,6 +56,7 @@ def test_engagement_is_counted_by_campaign_and_over_all() -> None:
     over_all = facts.engagement("c1", None)
     assert (over_all["openCount"], over_all["clickCount"], over_all["replyCount"]) == (2, 1, 1)
     assert facts.engagement("c1", "never seen")["opened"] is False
+    assert facts.engagement("another", "a")["opened"] is False
 
 
 def test_days_are_kept_for_a_year() -> None:

@@ -49,6 +49,10 @@ class TestDetectCycles:
     def test_finds_each_simple_cycle_once(self) -> None:
         assert detect_cycles(drawing("t>a a>b b>a b>c c>a c>c")) == [["a", "b"], ["a", "b", "c"], ["c"]]
 
+    def test_finds_those_behind_a_node_that_two_ways_had_blocked(self) -> None:
+        ways = "t>a t>b t>c t>d c>a b>d d>b c>d b>c a>c"
+        assert detect_cycles(drawing(ways)) == [["a", "c"], ["b", "d"], ["b", "c", "d"]]
+
     def test_parallel_edges_make_one_cycle(self) -> None:
         assert detect_cycles(drawing("t>a a>b b>a b>a")) == [["a", "b"]]
 

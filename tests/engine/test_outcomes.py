@@ -3,6 +3,7 @@
 from typing import Any
 
 from engine.flow import LimitsRecord
+from engine.limits import MAX_STEPS
 from engine.types import FlowId, Scope
 from tests.support.driver import FlowDriver
 from tests.support.flows import event, opened, version
@@ -275,6 +276,17 @@ def test_a_limit_also_skips_what_was_ready_and_what_a_join_held() -> None:
     assert status(driver) == ("partial", "limit")
     skipped = {step["nodeId"]: step["reason"] for step in driver.steps() if step["status"] == "skipped"}
     assert skipped == {"b": "limit", "c": "limit", "j": "limit"}
+
+
+def test_no_execution_goes_round_for_ever() -> None:
+    ask = ("if_field_match", {"field": "event.contactId", "operator": "exists"})
+    driver = run({"t": OPEN, "a": ask, "b": ask}, "t>a a>b:true b>a:true")
+    assert status(driver) == ("partial", "limit")
+    error = driver.executions[0]["error"]
+    assert (error["field"], error["value"], error["nodeId"]) == ("maxSteps", MAX_STEPS, "b")
+    assert driver.steps("a")[-1]["status"] == "succeeded"
+    assert [(step["reason"], step["startedAt"]) for step in driver.steps("b")[-1:]] == [("limit", None)]
+    assert len(driver.steps()) == MAX_STEPS + 1
 
 
 def running(driver: FlowDriver) -> list[str]:
