@@ -1,6 +1,7 @@
 """The state of one execution: everything that must outlive an input, and nothing that can be derived.
 
-Changed only by `interpreter`. `to_row`/`from_row` are its shape in the table `executions`.
+Changed only by `interpreter`, `acting`, `wave` and `trail`. `to_row`/`from_row` are its shape in the table
+`executions`.
 """
 
 from __future__ import annotations

@@ -15,15 +15,22 @@ SHORTEST_LOOP_WAIT_MS: Final = 1_000
 """A wait reached by a back edge takes at least this long."""
 
 
-def after(seconds: float, moment: Moment, time_scale: float, notes: dict[str, Json]) -> int:
-    """Return when a configured duration is over, and note what it counts from where that is not plain."""
+def after(seconds: float, moment: Moment, time_scale: float) -> tuple[int, dict[str, Json]]:
+    """Return when a configured duration is over, and notes of what it counts from where that is not plain."""
+    notes: dict[str, Json] = {}
     base_ms = moment.now_ms
     if moment.wall_ms - base_ms > LATE_MS:
         base_ms = moment.wall_ms
         notes["countedFrom"] = rfc3339(base_ms)
     if time_scale != 1:
         notes["timeScale"] = time_scale
-    return base_ms + round(seconds * 1000 / time_scale)
+    return base_ms + round(seconds * 1000 / time_scale), notes
+
+
+def next_attempt(seconds: float, moment: Moment, time_scale: float) -> int:
+    """Return when the pause after a failed attempt is over: never in the same millisecond."""
+    until_ms, _notes = after(seconds, moment, time_scale)
+    return bounded(max(until_ms, moment.now_ms + 1), 1, moment)
 
 
 def bounded(until_ms: int, visit: int, moment: Moment) -> int:

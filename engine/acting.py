@@ -1,0 +1,232 @@
+"""One node: conditions are asked, actions act, waits open and are over, awaited commands are tried again.
+
+One of the four files in which everything that changes a run is (`interpreter`, `acting`, `wave`, `trail`). It names no
+node type: conditions and actions answer through `nodes.base`. Which node is next is the wave's to say.
+"""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from engine import limits, waiting
+from engine.awaiting import ANSWER, RETRY, AwaitedStep
+from engine.inputs import HeldBack, Moment
+from engine.manners import Deferred, Letter, Manners
+from engine.node_inputs import NodeInputs, read_config
+from engine.nodes.base import EVENT, OUT, TIMEOUT, ActionType, ConditionType, Done, Failed, Listen, Wait
+from engine.plan import Plan, PlanNode
+from engine.run import Key, Run
+from engine.sending import Sending, commands_of, lead_ms
+from engine.trail import OpenStep, Trail
+from engine.wave import Wave
+from engine.wire import LAST_MS
+
+
+class Acting:
+    """The nodes of one execution while one input moves it.
+
+    Args:
+        plan: the version it runs on.
+        run: the execution.
+        moment: the log time and the wall time of the decision.
+        inputs: what the nodes read.
+        manners: the rules for messages.
+        trail: where the steps are written.
+        wave: where branches go on.
+        sending: where what is made is put.
+    """
+
+    __slots__ = ("_inputs", "_manners", "_moment", "_plan", "_run", "_sending", "_trail", "_wave")
+
+    def __init__(
+        self,
+        plan: Plan,
+        run: Run,
+        moment: Moment,
+        *,
+        inputs: NodeInputs,
+        manners: Manners,
+        trail: Trail,
+        wave: Wave,
+        sending: Sending,
+    ) -> None:
+        self._plan = plan
+        self._run = run
+        self._moment = moment
+        self._inputs = inputs
+        self._manners = manners
+        self._trail = trail
+        self._wave = wave
+        self._sending = sending
+
+    def run_node(self, node: PlanNode, visit: int) -> None:
+        """Run a node that a branch has arrived at."""
+        run = self._run
+        if (node.id, visit) not in run.tries:  # retries do not count
+            if error := limits.passed_by_step(run.counts, node.id):
+                self._wave.stop_at_limit(self._trail.never_begun(node, visit), error)
+                return
+            run.counts.steps += 1
+        step = self._trail.open(node, visit)
+        if isinstance(node.type, ConditionType):
+            self._decide(step)
+        else:
+            self._act(step, woken=False)
+
+    def wake(self, key: Key) -> None:
+        """Go on with a node whose wait is over."""
+        wait = self._run.waits.pop(key)
+        step = OpenStep(self._plan.by_id[key[0]], key[1], wait.step, wait.knows.get("config"))
+        if wait.reason == EVENT:
+            self._wave.finish(step, TIMEOUT, {})
+        elif wait.reason in {ANSWER, RETRY}:
+            self._try_again(step, AwaitedStep(wait.knows))
+        else:
+            self._act(step, woken=True, held_since_ms=wait.knows.get("heldSince"))
+
+    def settle(self, step: OpenStep, awaited: AwaitedStep, taken: str | Failed) -> None:
+        """Go on with a step by what its commands came to so far (`AwaitedStep.take`)."""
+        if isinstance(taken, Failed):
+            self._wave.fail(step, taken)
+        elif taken == "done":
+            self._succeed(step, Done(output=awaited.output, tags=awaited.tags))
+        else:
+            self._trail.wait(step, awaited.reason, awaited.until_ms, awaited.knows)
+
+    # ---- conditions
+
+    def _decide(self, step: OpenStep) -> None:
+        context = self._inputs.context(step.node, step.visit)
+        config = read_config(step, context)
+        kind = cast(ConditionType[Any], step.node.type)
+        answer = config if isinstance(config, Failed) else kind.decide(config, context)
+        step.note(context.notes)
+        if isinstance(answer, Failed):
+            self._wave.fail(step, answer)
+        elif isinstance(answer, Listen):
+            self._listen(step, answer)
+        else:
+            self._wave.finish(step, answer, {"result": answer})
+
+    def _listen(self, step: OpenStep, listen: Listen) -> None:
+        until_ms = self._until(step, listen)
+        if until_ms > self._moment.now_ms:
+            self._trail.wait(step, EVENT, until_ms, {"type": listen.type, "match": listen.match})
+        else:
+            self._wave.finish(step, TIMEOUT, {})
+
+    def _until(self, step: OpenStep, wait: Wait | Listen) -> int:
+        if isinstance(wait, Wait) and wait.until_ms is not None:
+            return waiting.bounded(wait.until_ms, step.visit, self._moment)
+        until_ms, notes = waiting.after(wait.seconds or 0, self._moment, self._run.time_scale)
+        step.note(notes)
+        return waiting.bounded(until_ms, step.visit, self._moment)
+
+    # ---- actions
+
+    def _act(self, step: OpenStep, *, woken: bool, held_since_ms: int | None = None) -> None:
+        run, node, kind = self._run, step.node, _action(step)
+        counts = kind.counts and step.key not in run.tries
+        if counts and (error := limits.passed_by_action(run.counts, run.limits, node.id)):
+            self._wave.stop_at_limit(step, error)
+            return
+        outcome = self._outcome(step, woken=woken)
+        if isinstance(outcome, Wait):
+            until_ms = self._until(step, outcome)
+            if until_ms > self._moment.now_ms:
+                self._trail.wait(step, outcome.reason, until_ms, {})
+                return
+            outcome = self._outcome(step, woken=True)
+        if isinstance(outcome, Done) and (
+            error := limits.passed_by_orders(run.counts, run.limits, outcome.orders, node.id)
+            or (limits.passed_by_sub_flow(run.counts, node.id) if outcome.runs else None)
+        ):
+            self._wave.stop_at_limit(step, error)
+            return
+        if isinstance(outcome, Done) and kind.message and self._hold_back(step, outcome, held_since_ms):
+            return
+        if counts:
+            run.counts.actions += 1
+        if isinstance(outcome, Done):
+            self._do(step, outcome)
+        else:
+            self._wave.fail(step, outcome)
+
+    def _outcome(self, step: OpenStep, *, woken: bool) -> Any:
+        kind = _action(step)
+        if woken and kind.wake is None:
+            return Done()
+        context = self._inputs.context(step.node, step.visit)
+        config = read_config(step, context)
+        if isinstance(config, Failed):
+            outcome: Any = config
+        else:
+            outcome = kind.wake(config, context) if woken and kind.wake else kind.act(config, context)
+        step.note(context.notes)
+        return outcome
+
+    def _hold_back(self, step: OpenStep, message: Done, since_ms: int | None) -> bool:
+        """Hold a message, or leave it out, where the rules for messages say so; say whether that was done.
+
+        One that is left out ends no branch: what follows it runs.
+        """
+        if not self._manners.rules:
+            return False
+        run, node, sending = self._run, step.node, self._sending
+        letter = Letter(run.id, run.flow_id, step.visit, since_ms, lead_ms(message), tuple(sending.sent_ms))
+        verdict = self._manners.judge(letter, self._inputs.context(node, step.visit))
+        if verdict is None:
+            return False
+        step.note({"held": verdict.note})
+        at_ms = self._moment.now_ms
+        if isinstance(verdict, Deferred):
+            until_ms = min(verdict.until_ms, LAST_MS)
+            self._trail.wait(step, verdict.waits_for, until_ms, {"heldSince": verdict.since_ms})
+            sending.held_back.append(HeldBack(verdict.reason, node.id, step.visit, at_ms, verdict.waits_for, until_ms))
+        else:
+            sending.held_back.append(HeldBack(verdict.reason, node.id, step.visit, at_ms))
+            self._wave.leave_out(step, verdict.reason, ends=verdict.ends)
+        return True
+
+    def _do(self, step: OpenStep, done: Done) -> None:
+        """Send what an action asks for, and go on, or wait for the answers to it."""
+        run, sending, awaits = self._run, self._sending, step.node.awaits
+        commands = commands_of(run, step, done.orders)
+        if isinstance(commands, Failed):
+            self._wave.fail(step, commands)
+            return
+        writes, contacts = limits.uses(done.orders)
+        run.counts.external_writes += writes
+        run.counts.contact_actions += contacts
+        sending.commands.extend(commands)
+        if done.runs:
+            run.counts.sub_flows += 1
+            done = sending.start_sub_flow(run, step, done, done.runs, self._moment.now_ms)
+        if _action(step).message:
+            sending.sent_ms.append(self._moment.wall_ms + lead_ms(done))
+        step.record["commandIds"] = [command.id for command in commands]
+        if awaits and commands:
+            until_ms = self._until(step, Wait(ANSWER, seconds=awaits.timeout_seconds))
+            awaited = AwaitedStep.begin(done, commands, awaits, until_ms)
+            self._trail.wait(step, awaited.reason, until_ms, awaited.knows)
+        else:
+            self._succeed(step, done)
+
+    def _succeed(self, step: OpenStep, done: Done) -> None:
+        self._run.has_acted = self._run.has_acted or _action(step).counts
+        self._run.tags |= done.tags
+        ids = step.record["commandIds"]
+        self._wave.finish(step, OUT, {**done.output, "commandIds": ids} if ids else dict(done.output))
+
+    def _try_again(self, step: OpenStep, awaited: AwaitedStep) -> None:
+        """Go on with a step for whose commands no answer has come in time, or whose next attempt is due."""
+        if failed := awaited.timed_out(self._moment.now_ms):
+            self._wave.fail(step, failed)
+            return
+        self._sending.commands.extend(awaited.again(self._moment.now_ms, step.node.id, self._run.subject))
+        step.record["try"] = self._run.tries[step.key] = awaited.attempt
+        self.settle(step, awaited, "pending")
+
+
+def _action(step: OpenStep) -> ActionType[Any]:
+    return cast(ActionType[Any], step.node.type)  # a plan leads to no trigger
