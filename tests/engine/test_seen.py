@@ -2,7 +2,10 @@
 
 from typing import Any
 
-from engine.seen import KEPT_MS, PAGE, Page, Seen, mark_of
+from engine.decider import SUBJECTS
+from engine.seen import KEPT_MS, PAGE, Page, Seen, mark_of, page_of
+from tests.support.driver import FlowDriver
+from tests.support.flows import opened, version
 
 DAY_MS = 86_400_000
 
@@ -78,3 +81,24 @@ def test_a_row_in_which_most_marks_are_over_needs_no_page() -> None:
     assert rows.add("new", KEPT_MS)
     assert rows.pages == {}
     assert len(rows.row["seen"]) == 11
+
+
+def test_a_shard_forgets_the_pages_that_hold_nothing_any_more() -> None:
+    driver = FlowDriver(version({"t": ("email_click", {}), "n": ("log_event", {"message": "x"})}, "t>n"))
+
+    def pages() -> set[str]:
+        return {key.rsplit("\x1f", 1)[1] for key in driver.tables.rows[SUBJECTS] if key.startswith(f"{subject}\x1f")}
+
+    driver.send({**opened(), "id": "0"})
+    [subject] = driver.tables.rows[SUBJECTS]
+    for number in range(1, PAGE + 1):
+        driver.send({**opened(), "id": str(number)})
+    assert pages() == {str(number) for number in range(16)}
+    driver.advance(90 * 86_400)
+    alike = [one for one in map(str, range(5_000, 15_000)) if page_of(mark_of("email_engine", one)) == 0]
+    for event_id in alike[: PAGE + 1]:
+        driver.send({**opened(), "id": event_id})
+    assert pages() == {"0"}
+    assert [record["reason"] for record in driver.feed if "reason" in record] == []
+    driver.send({**opened(), "id": alike[0]})
+    assert [record["reason"] for record in driver.feed if "reason" in record] == ["duplicate_event"]
