@@ -17,11 +17,13 @@ from agents.inputs import Record
 from agents.records import ShardRecords
 from agents.state import ShardState
 from engine import lifecycle
-from engine.decider import Decider, Entities, Source
+from engine.decider import Decider
 from engine.due import CHANGE_RANK, SLOT_RANK, DueIndex, Timer, change_timer
 from engine.events import Event
 from engine.inputs import Answered, Moment
 from engine.matching import Index
+from engine.shard_tables import Entities
+from engine.sink import Source
 from engine.types import CommandId, FlowId
 from streams.dead_letters import dead_letter
 from streams.events import Poison, decode

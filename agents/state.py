@@ -11,9 +11,9 @@ from typing import Any, Final, NamedTuple, cast
 
 import orjson
 
-from engine.decider import EXECUTIONS
 from engine.due import Timer
 from engine.retrying import forget_timer
+from engine.shard_tables import EXECUTIONS
 from engine.types import ExecutionId, FlowId
 from streams.unit import ShardTable
 

@@ -244,7 +244,7 @@ class TestSegments:
         assert len(driver.executions) == 1
 
     def test_a_large_segment_is_done_in_chunks_that_survive_a_restart(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("engine.decider.MEMBERS_AT_ONCE", 5)
+        monkeypatch.setattr("engine.slots.MEMBERS_AT_ONCE", 5)
         config = {**HOURLY, "segmentId": "warm"}
         driver = driver_of(config)
         for number in range(40):

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from engine.decider import EXECUTIONS
 from engine.retrying import KEPT_MS
+from engine.shard_tables import EXECUTIONS
 from engine.wire import rfc3339
 from tests.support.driver import FlowDriver
 from tests.support.flows import event, opened, version

@@ -9,7 +9,6 @@ import pytest
 
 from engine import graph
 from engine.context import MISSING, ROOTS, Context, Roots
-from engine.decider import Source
 from engine.due import CHANGE_RANK, change_timer
 from engine.errors_of import rendered_config_error
 from engine.events import Event, read_event
@@ -23,6 +22,7 @@ from engine.outputs import StepOutputs
 from engine.patterns import PatternError, check_pattern, finds
 from engine.plan import compile_plan, static_config
 from engine.run import Run
+from engine.sink import Source
 from engine.types import ExecutionId, FlowId, NodeId, Subject
 from tests.support.driver import FlowDriver
 from tests.support.flows import event, opened, version
@@ -67,9 +67,9 @@ def test_what_has_no_scope_enters_nothing_and_has_no_facts() -> None:
     driver = FlowDriver(FLOW)
     index = driver.flow_table.snapshot()
     with pytest.raises(AssertionError, match="without subject or scope"):
-        driver.decider._enter(PLAN, "key", {}, NOBODY, Source("topic", 0, 0), index, NOW, "live")
+        driver.decider._executions.enter(PLAN, NOBODY, Source("topic", 0, 0), index, NOW, "live")
     with pytest.raises(AssertionError, match="without a scope"):
-        driver.decider._facts(run_of(NOBODY))
+        _ = run_of(NOBODY).scope
 
 
 def test_a_release_is_what_was_said_of_it_last() -> None:

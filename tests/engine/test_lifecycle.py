@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from engine.decider import EXECUTIONS
 from engine.flow import FlowVersion, Policy
 from engine.lifecycle import moments
+from engine.shard_tables import EXECUTIONS
 from engine.wire import parse_rfc3339
 from tests.support.driver import START_MS, FlowDriver
 from tests.support.flows import event, opened, version

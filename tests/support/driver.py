@@ -11,13 +11,15 @@ from typing import Any
 import orjson
 
 from engine import lifecycle
-from engine.decider import EXECUTIONS, Decider, Source
+from engine.decider import Decider
 from engine.due import CHANGE_RANK, SLOT_RANK, DueIndex, Timer, change_timer
 from engine.events import Event, read_event
 from engine.flow import FlowHead, FlowStatus, FlowVersion, LimitsRecord, Policy, StatusChange, VersionHead
 from engine.inputs import Answered, Command, Held, Moment
 from engine.matching import FlowTable
 from engine.run import Run
+from engine.shard_tables import EXECUTIONS
+from engine.sink import Source
 from engine.types import ExecutionId, FlowId, NodeId, Subject, Verb
 from engine.wire import parse_rfc3339
 
