@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from engine.decider import SUBJECTS
 from engine.seen import KEPT_MS, PAGE, Page, Seen, mark_of, page_of
+from engine.shard_tables import SUBJECTS
 from tests.support.driver import FlowDriver
 from tests.support.flows import opened, version
 
