@@ -27,6 +27,8 @@ LAG_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 2.0
 """For each of: the tasks, the consumer, the connections. What takes longer is cut off; nothing is lost by that."""
 CONNECTIONS: Final = 8
+TRANSACTION_SECONDS: Final = 60
+"""An audit that is frozen in the middle of a COPY holds its partitions no longer; one batch takes about a second."""
 
 log = logging.getLogger("mal.audit")
 
@@ -87,7 +89,7 @@ async def _connected(dsn: str) -> AsyncIterator[Pool]:
     pool: Pool | None = None
     while pool is None:
         try:
-            pool = await create_pool(dsn, max_size=CONNECTIONS)
+            pool = await create_pool(dsn, max_size=CONNECTIONS, transaction_seconds=TRANSACTION_SECONDS)
         except POSTGRES_AWAY as error:
             await asyncio.sleep(outage.failed(error))
     outage.over()

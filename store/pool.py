@@ -11,14 +11,22 @@ Connection: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 COMMAND_TIMEOUT_SECONDS = 60.0
+IDLE_IN_TRANSACTION_SECONDS = 10
+"""A process that is frozen between two statements holds the rows it locked no longer than this: the audit's position of
+a partition is such a row, and whoever takes the partition over waits for it."""
 JSONB_VERSION = b"\x01"
 """The first byte of jsonb on the wire; the JSON text follows."""
 
 
-async def create_pool(dsn: str, *, max_size: int = 8) -> Pool:
+async def create_pool(dsn: str, *, max_size: int = 8, transaction_seconds: int = 0) -> Pool:
     """Make a pool over a libpq URI, with at least one connection open.
 
     On its connections jsonb is bytes of JSON in both directions, so that COPY can carry what orjson wrote as it is.
+
+    Args:
+        dsn: a libpq URI.
+        max_size: of connections.
+        transaction_seconds: a transaction that takes longer is ended by Postgres, whatever it waits for; 0 for no end.
 
     Raises:
         OSError, asyncpg.PostgresError: Postgres is away, or refuses us.
@@ -31,7 +39,12 @@ async def create_pool(dsn: str, *, max_size: int = 8) -> Pool:
         command_timeout=COMMAND_TIMEOUT_SECONDS,
         init=_set_codecs,
         # Lists have optional filters (`$1 is null or …`): only a plan made for the arguments can use their indexes.
-        server_settings={"application_name": "mal", "plan_cache_mode": "force_custom_plan"},
+        server_settings={
+            "application_name": "mal",
+            "plan_cache_mode": "force_custom_plan",
+            "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_SECONDS}s",
+            "transaction_timeout": f"{transaction_seconds}s",
+        },
     )
     return pool
 

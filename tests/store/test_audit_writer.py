@@ -6,13 +6,15 @@ import asyncio
 import random
 from typing import Any
 
+import asyncpg
 import orjson
 import pytest
 
 from store import executions, reconcile
 from store.audit.log_batch import LogBatch, LogRecord
 from store.audit.writing import AuditWriter, PositionGapError
-from store.pool import Pool
+from store.pool import IDLE_IN_TRANSACTION_SECONDS, Pool, create_pool
+from store.statements import statement
 from tests.store.records import TOPIC, answer, batch, decision, execution, log, step
 
 TABLES = ("automation_executions", "automation_execution_steps", "automation_decisions", "automation_command_results")
@@ -316,3 +318,24 @@ async def test_a_message_that_is_held_within_an_execution_is_a_decision_beside_i
     assert shown["executionId"] == "x-1"
     assert "steps" in shown
     assert await reconcile.count_decisions(pool) == {("held", "quiet_hours"): 1}
+
+
+async def test_who_is_frozen_in_a_transaction_holds_a_partition_for_a_bounded_time(pool: Pool) -> None:
+    async with pool.acquire() as frozen:
+        await frozen.execute("begin")
+        await frozen.fetchval(statement("audit.lock_position"), TOPIC, 0, 0)
+        async with asyncio.timeout(2 * IDLE_IN_TRANSACTION_SECONDS):
+            written = await AuditWriter(pool).write_feed(batch(log([execution()])))
+        assert written.records == 1
+        with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
+            await frozen.execute("commit")
+    assert await position(pool) == 1
+
+
+async def test_a_transaction_has_an_end_where_one_is_asked_for(database: str) -> None:
+    bounded = await create_pool(database, max_size=1, transaction_seconds=1)
+    try:
+        with pytest.raises(asyncpg.PostgresError, match="transaction timeout"):
+            await bounded.execute("select pg_sleep(30)")
+    finally:
+        await bounded.close()
