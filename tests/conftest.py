@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
 
 from tests.support.services import SERVICE_FIXTURES, database, kafka, migrated_template, postgres
 
 __all__ = ["database", "kafka", "migrated_template", "postgres"]
+
+# How long an example takes is the machine's affair: nothing here is a timed test.
+settings.register_profile("mal", deadline=None)
+settings.load_profile("mal")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups

@@ -139,7 +139,7 @@ def told(driver: FlowDriver) -> bytes:
     return orjson.dumps([driver.feed, driver.commands, [(command.id, command.attempt) for _, command in driver.sent]])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(FLOWS, CONTROLLED)
 def test_nothing_raises_limits_hold_and_commands_are_unique(flow_list: list[dict[str, Any]], inputs: list[Any]) -> None:
     driver = play(flow_list, inputs)
@@ -154,7 +154,7 @@ def test_nothing_raises_limits_hold_and_commands_are_unique(flow_list: list[dict
     assert by_step == {command_id for command_id, _ in attempts}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(FLOWS, INPUTS)
 def test_the_feed_tells_every_execution_whole(flow_list: list[dict[str, Any]], inputs: list[Any]) -> None:
     driver = play(flow_list, inputs)
@@ -173,7 +173,7 @@ def test_the_feed_tells_every_execution_whole(flow_list: list[dict[str, Any]], i
             assert "running" not in steps.values()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(FLOWS, CONTROLLED, st.integers(0, 9))
 def test_the_same_log_gives_the_same_bytes_also_over_a_restart(
     flow_list: list[dict[str, Any]], inputs: list[Any], reopen_at: int
@@ -183,7 +183,7 @@ def test_the_same_log_gives_the_same_bytes_also_over_a_restart(
     assert told(play(flow_list, inputs, reopen_at)) == whole
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(FLOWS, CONTROLLED)
 def test_the_state_of_an_execution_round_trips(flow_list: list[dict[str, Any]], inputs: list[Any]) -> None:
     tables: MemoryTables = play(flow_list, inputs).tables

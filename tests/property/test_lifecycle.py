@@ -100,7 +100,7 @@ def reopened(driver: FlowDriver) -> FlowDriver:
     return opened
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(VERSIONS, INPUTS)
 def test_whatever_becomes_of_a_flow_its_executions_are_told_whole(
     versions: list[dict[str, Any]], inputs: list[Any]
@@ -127,13 +127,13 @@ def test_whatever_becomes_of_a_flow_its_executions_are_told_whole(
         assert orjson.dumps(run.to_row()) == row
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(VERSIONS, INPUTS, st.integers(0, 15))
 def test_a_restart_changes_nothing_of_that(versions: list[dict[str, Any]], inputs: list[Any], reopen_at: int) -> None:
     assert told(play(versions, inputs, reopen_at)) == told(play(versions, inputs))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(VERSIONS, INPUTS)
 def test_nothing_is_sent_while_a_flow_is_paused(versions: list[dict[str, Any]], inputs: list[Any]) -> None:
     driver = play(versions, [one for one in inputs if not isinstance(one, tuple)])

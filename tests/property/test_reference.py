@@ -32,7 +32,7 @@ def few_steps() -> Iterator[None]:
 
 
 @settings(
-    max_examples=EXAMPLES, deadline=None, database=None, derandomize=EXAMPLES <= 2000,
+    max_examples=EXAMPLES, database=None, derandomize=EXAMPLES <= 2000,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )  # fmt: skip
 @given(STORIES)

@@ -63,7 +63,7 @@ def entered(entry: dict[str, Any], history: list[Any]) -> list[str]:
     return told
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(ENTRIES, HISTORIES, st.integers(0, 25))
 def test_entry_rules_do_what_a_naive_model_does(entry: dict[str, Any], history: list[Any], reopen_at: int) -> None:
     nodes: dict[str, Any] = {"t": ("email_open", {}), "w": ("delay", {"delaySeconds": WAIT})}
@@ -130,7 +130,7 @@ class Sender(FlowDriver):
         super().command(run, command)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(MESSAGES, MESSAGES, MINDS, LATE, st.sampled_from([0, 0, 0.25, 1.5]))
 def test_caps_and_hours_are_never_passed_and_the_sums_reconcile(
     own: dict[str, Any], house: dict[str, Any], history: list[Any], late_ms: int, lead_days: float
@@ -167,7 +167,7 @@ def test_caps_and_hours_are_never_passed_and_the_sums_reconcile(
     })  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(MESSAGES, MINDS, st.integers(0, 15))
 def test_the_same_log_gives_the_same_messages_also_over_a_restart(
     messages: dict[str, Any], history: list[Any], reopen_at: int

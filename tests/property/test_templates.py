@@ -52,7 +52,7 @@ def context(payload: dict[str, Any]) -> Context:
     )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(PIECES, min_size=1, max_size=4).map("".join), st.dictionaries(st.sampled_from("abc"), VALUES))
 def test_any_text_is_refused_or_gives_the_same_json_each_time(text: str, payload: dict[str, Any]) -> None:
     with suppress(TemplateError):
