@@ -64,6 +64,10 @@ async def kafka_arguments(broker: dict[str, Any]) -> dict[str, Any]:
             await admin.delete_topics(stale)
             await until_gone(admin, names)  # the positions of groups in them go with them
         await admin.create_topics([NewTopic(name, PARTITIONS, 1) for name in names])
+        # Who deletes a topic that is not listed yet would take it for gone already.
+        async with asyncio.timeout(20):
+            while not set(names) <= set(await admin.list_topics()):  # noqa: ASYNC110 -- Kafka tells nobody; bounded above
+                await asyncio.sleep(0.05)
     finally:
         await admin.close()
     return broker
