@@ -6,13 +6,12 @@ from pydantic import ValidationError
 
 from engine.nodes.base import Failed
 from engine.types import Json
-from engine.wording import plain
+from engine.wording import first_fault, plain
 
 
 def rendered_config_error(error: ValidationError) -> Failed:
     """Return the failure that names the first key that does not fit, and the value it was rendered to."""
-    first = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"]) or "config"
+    field, first = first_fault(error, "config")
     value: Json = first.get("input")
     shown = repr(value)
     if len(shown) > 80:

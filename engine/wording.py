@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, ValidationError
 
 _QUOTED: Final = re.compile(r"'((?:[^'\\]|\\.)*)'")
 _WORDS: Final[Mapping[str, str]] = {
@@ -51,6 +51,17 @@ def plain(error: ErrorDetails) -> str:
     if error["type"] == "value_error":
         return error["msg"].removeprefix("Value error, ")
     return f"{error['msg'][:1].lower()}{error['msg'][1:]}"
+
+
+def first_fault(error: ValidationError, whole: str) -> tuple[str, ErrorDetails]:
+    """Return the place of the first thing that is wrong, and what it is.
+
+    Args:
+        error: of any model.
+        whole: what the place is called where it is the whole value.
+    """
+    first = error.errors(include_url=False)[0]
+    return ".".join(str(part) for part in first["loc"]) or whole, first
 
 
 def choices(expected: str) -> str:

@@ -17,7 +17,7 @@ from engine.json_shape import json_fault
 from engine.problems import shown
 from engine.types import FlowId, Json
 from engine.wire import Wire, rfc3339
-from engine.wording import plain
+from engine.wording import first_fault, plain
 from store.errors import InvalidInputError
 
 M = TypeVar("M", bound=Wire)
@@ -180,7 +180,6 @@ def _owned(part: _P) -> _P:
 
 
 def _message(what: str, error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"]) or what
+    place, first = first_fault(error, what)
     value = "" if first["type"] == "missing" else f" (it is {shown(first['input'])})"
     return f"{what}: {place}: {plain(first)}{value}"

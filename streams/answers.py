@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from engine.wire import Wire, parse_rfc3339
-from engine.wording import plain
+from engine.wording import first_fault, plain
 from streams.codecs import Poison, parse_json
 
 
@@ -42,6 +42,5 @@ def parse_answer(value: bytes) -> Answer:
     try:
         return Answer.model_validate(decoded)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the record"
+        where, first = first_fault(error, "the record")
         raise Poison(f"is no answer: {where}: {plain(first)}") from error

@@ -14,7 +14,7 @@ from engine.matching import FlowTable
 from engine.plan import PlanError
 from engine.types import FlowId, scope_of
 from engine.wire import Wire
-from engine.wording import plain
+from engine.wording import first_fault, plain
 from streams.codecs import Poison
 
 HEAD: Final = "head"
@@ -58,8 +58,7 @@ def read_record(model: type[M], key: bytes, value: bytes) -> M:
     try:
         return model.model_validate_json(value)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "its value"
+        where, first = first_fault(error, "its value")
         raise Poison(f"{key.decode()} is no {model.__name__}: {where}: {plain(first)}") from error
 
 
