@@ -67,9 +67,9 @@ class Settings(BaseSettings):
             raise ValueError("there is no such file")
         return value
 
-    @field_validator("kafka_security_protocol", mode="before")
+    @field_validator("kafka_security_protocol", "log_level", mode="before")
     @classmethod
-    def _upper_protocol(cls, value: Any) -> Any:
+    def _in_capitals(cls, value: Any) -> Any:
         return value.upper() if isinstance(value, str) else value
 
     @field_validator("kafka_security_protocol")
@@ -95,11 +95,6 @@ class Settings(BaseSettings):
         if value == "rocksdb":
             raise ValueError("rocksdb is not supported yet; use memory")
         return value
-
-    @field_validator("log_level", mode="before")
-    @classmethod
-    def _upper_level(cls, value: Any) -> Any:
-        return value.upper() if isinstance(value, str) else value
 
     @field_validator("time_scale")
     @classmethod
