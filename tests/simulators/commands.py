@@ -8,6 +8,19 @@ from simulators.values import Command, Moment, Owner
 
 NOW = Moment(1_790_000_000_000)
 OWNER = Owner("user_001", None)
+PAYLOADS: dict[str, dict[str, Any]] = {
+    "send_email_campaign": {"subject": "s", "body": "b", "fromEmail": "f", "toContactIds": ["contact_1", "contact_2"]},
+    "schedule_followup": {
+        "subject": "s", "body": "b", "fromEmail": "f", "scheduleAt": "2026-09-23T14:13:20Z",
+        "originalCampaignId": "campaign_1", "toContactIds": ["contact_1"],
+    },
+    "update_segment": {"contactId": "contact_1", "segmentId": "warm", "action": "add"},
+    "tag_contact": {"contactId": "contact_1", "tag": "vip"},
+    "create_release_task": {"releaseId": "release_1", "title": "Artwork", "dueDate": "2026-10-01"},
+    "notify_user": {"userId": "user_001", "message": "hello", "notificationType": "info"},
+    "update_cmg_node": {"outcome": "playlisted", "logType": "success", "campaignId": "campaign_1"},
+}  # fmt: skip
+"""One that is done, of each type of command."""
 
 
 def wire(kind: str, payload: dict[str, Any]) -> dict[str, Any]:

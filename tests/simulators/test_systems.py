@@ -15,20 +15,7 @@ from simulators.systems.campaign_tracker import REPORT_EVERY, CampaignTracker
 from simulators.systems.email_engine import EmailEngine
 from simulators.systems.list_builder import ListBuilder
 from simulators.values import Moment, Publication
-from tests.simulators.commands import NOW, command
-
-PAYLOADS: dict[str, dict[str, Any]] = {
-    "send_email_campaign": {"subject": "s", "body": "b", "fromEmail": "f", "toContactIds": ["contact_1", "contact_2"]},
-    "schedule_followup": {
-        "subject": "s", "body": "b", "fromEmail": "f", "scheduleAt": "2026-09-23T14:13:20Z",
-        "originalCampaignId": "campaign_1", "toContactIds": ["contact_1"],
-    },
-    "update_segment": {"contactId": "contact_1", "segmentId": "warm", "action": "add"},
-    "tag_contact": {"contactId": "contact_1", "tag": "vip"},
-    "create_release_task": {"releaseId": "release_1", "title": "Artwork", "dueDate": "2026-10-01"},
-    "notify_user": {"userId": "user_001", "message": "hello", "notificationType": "info"},
-    "update_cmg_node": {"outcome": "playlisted", "logType": "success", "campaignId": "campaign_1"},
-}  # fmt: skip
+from tests.simulators.commands import NOW, PAYLOADS, command
 
 
 def system_of(kind: str, seed: int = 1) -> TapSystem:
