@@ -21,6 +21,7 @@ from store.audit.log_batch import LogBatch, LogRecord
 from store.audit.positions import place, read_positions
 from store.audit.writing import AuditWriter, PositionGapError, Written
 from store.pool import Pool
+from streams.consumers import committed_reader
 from streams.groups import AUDIT
 from streams.topics import COMMAND_RESULTS, EXECUTIONS
 
@@ -30,6 +31,8 @@ MAX_RECORDS: Final = 10_000
 """Of one poll, over all partitions."""
 FETCH_BYTES: Final = 4 * 1024 * 1024
 """Of one partition: a poll should fill a COPY."""
+FETCH_WAIT_MS: Final = 500
+"""Kafka may gather for so long before it answers: the audit may lag, and fuller batches are cheaper."""
 SESSION_MS: Final = 6_000
 """So long after a kill another has its partitions; the least that brokers allow by default."""
 REQUEST_MS: Final = 15_000
@@ -41,12 +44,10 @@ log = logging.getLogger("mal.audit")
 
 def audit_consumer(kafka: Mapping[str, Any]) -> AIOKafkaConsumer:
     """Make the consumer that `AuditReader` reads with."""
-    return AIOKafkaConsumer(
-        **kafka,
+    return committed_reader(
+        kafka,
         group_id=GROUP,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        isolation_level="read_committed",
+        fetch_max_wait_ms=FETCH_WAIT_MS,
         session_timeout_ms=SESSION_MS,
         heartbeat_interval_ms=SESSION_MS // 3,
         request_timeout_ms=REQUEST_MS,

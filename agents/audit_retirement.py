@@ -20,6 +20,7 @@ from store.audit.positions import read_positions
 from store.pool import Pool
 from store.retirement import retire_if_ended, superseded_before
 from store.wall_clock import wall_clock_ms
+from streams.consumers import committed_reader
 from streams.groups import WORKERS
 from streams.topics import EXECUTIONS, INPUT_TOPICS
 
@@ -95,14 +96,7 @@ async def _earliest_undecided(
 
     A shard's clock never goes back, so what follows such a record is decided at its time or later.
     """
-    consumer = AIOKafkaConsumer(
-        **kafka,
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        isolation_level="read_committed",
-        max_partition_fetch_bytes=LOOK_BYTES,
-    )
+    consumer = committed_reader(kafka, max_partition_fetch_bytes=LOOK_BYTES)
     try:
         await consumer.start()
         consumer.assign(sorted(inputs))

@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from dev.demo_census import SEEN_TOPICS, Census
@@ -14,6 +13,7 @@ from dev.demo_checks import Audit
 from store import reconcile as counted
 from store.flows import FlowStore
 from store.pool import Pool
+from streams.consumers import committed_reader
 from streams.topics import COMMAND_RESULTS, EXECUTIONS, INPUT_TOPICS
 
 POLL_MILLISECONDS = 200
@@ -29,15 +29,7 @@ class KafkaWatch:
 
     def __init__(self, kafka: Mapping[str, Any]) -> None:
         self.census = Census()
-        self._consumer = AIOKafkaConsumer(
-            *sorted(SEEN_TOPICS),
-            **kafka,
-            group_id=None,
-            isolation_level="read_committed",
-            auto_offset_reset="earliest",
-            enable_auto_commit=False,
-            fetch_max_wait_ms=100,
-        )
+        self._consumer = committed_reader(kafka, *sorted(SEEN_TOPICS), fetch_max_wait_ms=100)
         self._last_record = time.monotonic()
 
     async def start(self) -> None:

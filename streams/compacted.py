@@ -11,8 +11,10 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
+
+from streams.consumers import committed_reader
 
 START_SECONDS: Final = 120.0
 POLL_MS: Final = 1_000
@@ -36,14 +38,7 @@ class CompactedReader:
         self._topic = topic
         self._apply = apply
         self._task: asyncio.Task[None] | None = None
-        self._consumer = AIOKafkaConsumer(
-            **kafka,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-            fetch_max_wait_ms=50,
-            request_timeout_ms=15_000,
-        )
+        self._consumer = committed_reader(kafka, request_timeout_ms=15_000)
 
     async def start(self) -> None:
         """Read up to the ends of now, then go on in the background.

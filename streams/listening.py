@@ -10,6 +10,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError
 
+from streams.consumers import committed_reader
 from streams.events import Record
 
 Handle = Callable[[Record], Awaitable[None]]
@@ -77,14 +78,7 @@ class Listener:
                 raise
 
     async def _listen(self) -> None:
-        consumer = AIOKafkaConsumer(
-            **self._kafka,
-            group_id=self._group_id,
-            isolation_level="read_committed",
-            auto_offset_reset="earliest",
-            enable_auto_commit=False,
-            fetch_max_wait_ms=50,
-        )
+        consumer = committed_reader(self._kafka, group_id=self._group_id)
         try:
             await consumer.start()
             subscribed: set[str] = set()

@@ -9,6 +9,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import UnknownTopicOrPartitionError
 
+from streams.consumers import committed_reader
 from streams.events import Record
 
 STALLED_SECONDS: Final = 30.0
@@ -32,52 +33,54 @@ async def read_to_end(
         KafkaError: Kafka is away; `UnknownTopicOrPartitionError` where it has no such topic.
         TimeoutError: nothing came for 30 seconds, but the end was not reached.
     """
-    consumer = AIOKafkaConsumer(
-        **kafka,
-        group_id=None,
-        isolation_level="read_committed",
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-        fetch_max_wait_ms=50,
-    )
+    consumer = committed_reader(kafka)
     await consumer.start()
     try:
         if topic not in await consumer.topics():
             raise UnknownTopicOrPartitionError(f"Kafka has no topic {topic}; run `mal topics create`")
         consumer.subscribe([topic])
-        async with asyncio.timeout(STALLED_SECONDS) as bound:
+        async with asyncio.timeout(STALLED_SECONDS):
             while not consumer.assignment():  # noqa: ASYNC110 -- aiokafka tells nobody without a group; bounded above
                 await asyncio.sleep(_ASSIGN_POLL_SECONDS)
             ends = await consumer.end_offsets(consumer.assignment())
             if since_ms is not None:
                 await _seek(consumer, ends, since_ms)
-            await _read(consumer, ends, take, bound)
+        await read_up_to(consumer, ends, lambda _, record: take(record))
     finally:
         await consumer.stop()
+
+
+async def read_up_to(
+    consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int], take: Callable[[TopicPartition, Record], None]
+) -> None:
+    """Hand what lies before the ends to `take`, from where a consumer stands.
+
+    Args:
+        consumer: is assigned these partitions.
+        ends: the offset before which reading ends, by partition.
+        take: is given each record, with its partition.
+
+    Raises:
+        KafkaError: Kafka is away.
+        TimeoutError: nothing came for 30 seconds, but an end was not reached.
+    """
+    loop = asyncio.get_running_loop()
+    rest = {partition: end for partition, end in ends.items() if end > 0}
+    async with asyncio.timeout(STALLED_SECONDS) as bound:
+        while rest:
+            batches = await consumer.getmany(timeout_ms=_POLL_MS)
+            for partition, records in batches.items():
+                for record in records:
+                    if record.offset < ends[partition]:
+                        take(partition, record)
+            if batches:
+                bound.reschedule(loop.time() + STALLED_SECONDS)
+            for partition in list(rest):
+                if await consumer.position(partition) >= rest[partition]:
+                    del rest[partition]
+                    consumer.pause(partition)
 
 
 async def _seek(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int], since_ms: int) -> None:
     for partition, found in (await consumer.offsets_for_times(dict.fromkeys(ends, since_ms))).items():
         consumer.seek(partition, found.offset if found else ends[partition])
-
-
-async def _read(
-    consumer: AIOKafkaConsumer,
-    ends: Mapping[TopicPartition, int],
-    take: Callable[[Record], None],
-    bound: asyncio.Timeout,
-) -> None:
-    loop = asyncio.get_running_loop()
-    rest = {partition: end for partition, end in ends.items() if end > 0}
-    while rest:
-        batches = await consumer.getmany(timeout_ms=_POLL_MS)
-        for partition, records in batches.items():
-            for record in records:
-                if record.offset < ends[partition]:
-                    take(record)
-        if batches:
-            bound.reschedule(loop.time() + STALLED_SECONDS)
-        for partition in list(rest):
-            if await consumer.position(partition) >= rest[partition]:
-                del rest[partition]
-                consumer.pause(partition)

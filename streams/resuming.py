@@ -9,18 +9,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import orjson
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 
 from engine.types import FlowId, Subject
 from engine.wire import parse_rfc3339
+from streams.consumers import committed_reader
 from streams.events import Record
-from streams.reading import read_to_end
+from streams.reading import read_to_end, read_up_to
 from streams.topics import EXECUTIONS, TRIGGERS
 from streams.triggers import resumed_record
 
 CHUNK: Final = 2_000
 """So many matches are read and sent at a time."""
-_POLL_MS: Final = 200
 _MAX_REQUEST_BYTES: Final = 2 * 1024 * 1024
 
 
@@ -50,7 +50,7 @@ async def take_again(kafka: Mapping[str, Any], flow_id: FlowId, since_ms: int) -
 
     Raises:
         KafkaError: Kafka is away.
-        TimeoutError: the feed could not be read to its end.
+        TimeoutError: the feed could not be read to its end, or the matches where they lie.
     """
     held = await _held(kafka, flow_id, since_ms)
     sent = 0
@@ -100,30 +100,20 @@ async def _read(kafka: Mapping[str, Any], matches: Iterable[HeldMatch]) -> dict[
     for match in matches:
         wanted.setdefault(match.partition, set()).add(match.offset)
     found: dict[tuple[TopicPartition, int], Record] = {}
-    consumer = AIOKafkaConsumer(
-        **kafka,
-        group_id=None,
-        isolation_level="read_committed",
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-        fetch_max_wait_ms=50,
-    )
+
+    def take(partition: TopicPartition, record: Record) -> None:
+        if record.offset in wanted[partition]:
+            found[partition, record.offset] = record
+
+    consumer = committed_reader(kafka)
     await consumer.start()
     try:
         consumer.assign(list(wanted))
         ends = await consumer.end_offsets(list(wanted))
         for partition, offsets in wanted.items():
             consumer.seek(partition, min(offsets))
-        rest = {partition: min(max(offsets) + 1, ends[partition]) for partition, offsets in wanted.items()}
-        while rest:
-            for partition, records in (await consumer.getmany(timeout_ms=_POLL_MS)).items():
-                found.update(
-                    ((partition, record.offset), record) for record in records if record.offset in wanted[partition]
-                )
-            for partition in list(rest):
-                if await consumer.position(partition) >= rest[partition]:
-                    del rest[partition]
-                    consumer.pause(partition)
+        last = {partition: min(max(offsets) + 1, ends[partition]) for partition, offsets in wanted.items()}
+        await read_up_to(consumer, last, take)
     finally:
         await consumer.stop()
     return found

@@ -10,6 +10,7 @@ import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from engine.types import Json
+from streams.consumers import committed_reader
 from streams.topics import EXECUTIONS
 
 _POLL_MS: Final = 100
@@ -44,9 +45,7 @@ async def feed_from_now(kafka: Mapping[str, Any], partitions: Collection[int]) -
     Raises:
         KafkaError: Kafka is away.
     """
-    consumer = AIOKafkaConsumer(
-        **kafka, group_id=None, isolation_level="read_committed", enable_auto_commit=False, fetch_max_wait_ms=50
-    )
+    consumer = committed_reader(kafka, auto_offset_reset="latest")
     await consumer.start()
     try:
         watched = [TopicPartition(EXECUTIONS, number) for number in sorted(partitions)]

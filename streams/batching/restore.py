@@ -12,6 +12,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from streams.batching.table import TablePart
+from streams.consumers import committed_reader
 
 POLL_MS = 200
 POLL_RECORDS = 20_000
@@ -36,14 +37,7 @@ async def restore_parts(
         TimeoutError: no record came for a minute, and the end was not reached.
         aiokafka.errors.KafkaError: Kafka refuses.
     """
-    consumer = AIOKafkaConsumer(
-        **kafka,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        isolation_level="read_committed",
-        max_partition_fetch_bytes=FETCH_BYTES,
-        fetch_max_wait_ms=50,
-    )
+    consumer = committed_reader(kafka, max_partition_fetch_bytes=FETCH_BYTES)
     await consumer.start()
     try:
         consumer.assign(list(parts))

@@ -18,6 +18,7 @@ from faust.types import TP
 
 from streams.batching.host import Record
 from streams.batching.hosted import HostedApp
+from streams.consumers import committed_reader
 
 FETCH_MAX_WAIT_MS = 50
 MAX_PARTITION_FETCH_BYTES = 2 * 1024 * 1024
@@ -44,18 +45,15 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> AIOKafkaConsumer:  # noqa: ARG002 -- Faust's signature
         conf = self.app.conf
         self._assignor = self.app.assignor
-        return AIOKafkaConsumer(
-            **self.app.kafka,
+        return committed_reader(
+            self.app.kafka,
             client_id=conf.broker_client_id,
             group_id=conf.id,
             group_instance_id=conf.consumer_group_instance_id,
             partition_assignment_strategy=[self._assignor],
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
             max_poll_records=conf.broker_max_poll_records,
             max_partition_fetch_bytes=MAX_PARTITION_FETCH_BYTES,
             fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
-            isolation_level="read_committed",
             request_timeout_ms=int(conf.broker_request_timeout * 1000),
             session_timeout_ms=int(conf.broker_session_timeout * 1000),
             heartbeat_interval_ms=int(conf.broker_heartbeat_interval * 1000),
