@@ -30,6 +30,7 @@ from aiokafka.errors import KafkaError
 from dev.flows import publish
 from dev.kafka import KafkaBroker
 from dev.parts import mal
+from dev.services import serving
 from engine.flow import FlowVersion
 from streams.admin import create_topics
 from streams.settings import Settings
@@ -89,14 +90,8 @@ def flow() -> FlowVersion:
 @contextmanager
 def broker() -> Iterator[str]:
     """A Kafka of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        kafka = KafkaBroker(Path(folder), heap_megabytes=1_024)
-        try:
-            kafka.start()
-            kafka.wait_ready()
-            yield kafka.bootstrap
-        finally:
-            kafka.stop()
+    with tempfile.TemporaryDirectory() as folder, serving(KafkaBroker(Path(folder), heap_megabytes=1_024)) as kafka:
+        yield kafka.bootstrap
 
 
 async def fill(bootstrap: str, case: Case, run: str, topic: str = SOURCE) -> None:

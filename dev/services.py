@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from cli.discovery import KAFKA_VARIABLE, POSTGRES_VARIABLE
 from dev.announcement import withdraw
@@ -16,6 +17,7 @@ from dev.kafka import KafkaBroker
 from dev.postgres import PostgresServer
 
 Server = KafkaBroker | PostgresServer
+S = TypeVar("S", KafkaBroker, PostgresServer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,19 @@ def started(data_dir: Path, environ: Mapping[str, str] = os.environ) -> Iterator
         finally:
             for server in servers:
                 server.stop()
+
+
+@contextlib.contextmanager
+def serving(server: S) -> Iterator[S]:
+    """Give a server that answers, and stop it at the end.
+
+    Raises `ServiceError` where it does not start.
+    """
+    try:
+        _start(server)
+        yield server
+    finally:
+        server.stop()
 
 
 def _start(server: Server) -> None:

@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from dev.kafka import KafkaBroker
 from dev.postgres import PostgresServer
+from dev.services import serving
 from store import outbox, reconcile
 from store.migrate import migrate
 from store.pool import Pool, create_pool
@@ -27,14 +28,9 @@ pytestmark = [pytest.mark.services, pytest.mark.fault]
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Kafka for these tests alone: the topics have fixed names."""
-    started = KafkaBroker(tmp_path_factory.mktemp("kafka"), heap_megabytes=384)
-    try:
-        started.start()
-        started.wait_ready()
+    with serving(KafkaBroker(tmp_path_factory.mktemp("kafka"), heap_megabytes=384)) as started:
         asyncio.run(make_topics(started.bootstrap))
         yield started.bootstrap
-    finally:
-        started.stop()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from agents.audit_retirement import retire_round
 from dev.kafka import KafkaBroker
+from dev.services import serving
 from store.audit.log_batch import LogBatch
 from store.audit.writing import AuditWriter
 from store.pool import Pool
@@ -28,14 +29,9 @@ INPUT = INPUT_TOPICS[0]
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Kafka for these tests alone: the topics have fixed names."""
-    started = KafkaBroker(tmp_path_factory.mktemp("kafka"), heap_megabytes=384)
-    try:
-        started.start()
-        started.wait_ready()
+    with serving(KafkaBroker(tmp_path_factory.mktemp("kafka"), heap_megabytes=384)) as started:
         asyncio.run(make_topics(started.bootstrap))
         yield started.bootstrap
-    finally:
-        started.stop()
 
 
 @pytest.fixture

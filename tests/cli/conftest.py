@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 from cli.discovery import KAFKA_VARIABLE, POSTGRES_VARIABLE
 from cli.main import app
 from dev.kafka import KafkaBroker
+from dev.services import serving
 from streams.admin import create_topics
 from streams.settings import Settings
 
@@ -25,14 +26,9 @@ READ_SECONDS = 20.0
 @pytest.fixture(scope="session")
 def topics(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a real Kafka with all our topics, for the tests of the command line alone."""
-    broker = KafkaBroker(tmp_path_factory.mktemp("cli-kafka"), heap_megabytes=384)
-    try:
-        broker.start()
-        broker.wait_ready()
+    with serving(KafkaBroker(tmp_path_factory.mktemp("cli-kafka"), heap_megabytes=384)) as broker:
         asyncio.run(create_topics(Settings(kafka_bootstrap_servers=broker.bootstrap, kafka_partitions=PARTITIONS)))
         yield broker.bootstrap
-    finally:
-        broker.stop()
 
 
 @pytest.fixture

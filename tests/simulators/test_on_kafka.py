@@ -14,13 +14,14 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from dev.kafka import KafkaBroker
+from dev.services import serving
 from engine.systems import BY_COMMAND_TYPE, SYSTEMS
 from simulators.restore import restore_works
 from simulators.simulation import Script, Simulation
 from simulators.topics import RESULTS_TOPIC, check_topics
 from simulators.works import Works
 from simulators.world.population import Population
-from tests.simulators.commands import wire
+from tests.simulators.commands import PAYLOADS, wire
 
 pytestmark = pytest.mark.services
 
@@ -28,29 +29,12 @@ PARTITIONS = 3
 WEEK = 604_800.0
 EVENT_TOPICS = sorted(system.events_topic for system in SYSTEMS)
 COMMAND_TOPICS = sorted(system.commands_topic for system in SYSTEMS if system.commands_topic)
-PAYLOADS: Mapping[str, dict[str, Any]] = {
-    "send_email_campaign": {"subject": "s", "body": "b", "fromEmail": "f", "toContactIds": ["contact_1"]},
-    "schedule_followup": {
-        "subject": "s", "body": "b", "fromEmail": "f", "scheduleAt": "2026-09-23T14:13:20Z",
-        "originalCampaignId": "campaign_1", "toContactIds": ["contact_1"],
-    },
-    "update_segment": {"contactId": "contact_1", "segmentId": "warm", "action": "add"},
-    "tag_contact": {"contactId": "contact_1", "tag": "vip"},
-    "create_release_task": {"releaseId": "release_1", "title": "Artwork", "dueDate": "2026-10-01"},
-    "notify_user": {"userId": "user_001", "message": "hello", "notificationType": "info"},
-    "update_cmg_node": {"outcome": "playlisted", "logType": "success", "campaignId": "campaign_1"},
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    started = KafkaBroker(tmp_path_factory.mktemp("kafka"), heap_megabytes=384)
-    try:
-        started.start()
-        started.wait_ready()
+    with serving(KafkaBroker(tmp_path_factory.mktemp("kafka"), heap_megabytes=384)) as started:
         yield {"bootstrap_servers": started.bootstrap}
-    finally:
-        started.stop()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from dev.kafka import KafkaBroker
+from dev.services import serving
 from streams.admin import create_topics
 from streams.settings import Settings
 
@@ -19,13 +20,8 @@ PARTITIONS = 3
 @pytest.fixture(scope="package")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Settings of a broker that has no topic yet."""
-    started = KafkaBroker(tmp_path_factory.mktemp("kafka"), heap_megabytes=384)
-    try:
-        started.start()
-        started.wait_ready()
+    with serving(KafkaBroker(tmp_path_factory.mktemp("kafka"), heap_megabytes=384)) as started:
         yield Settings(kafka_bootstrap_servers=started.bootstrap, kafka_partitions=PARTITIONS)
-    finally:
-        started.stop()
 
 
 @pytest.fixture(scope="package")

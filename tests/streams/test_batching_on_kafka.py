@@ -12,6 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, ProducerFenced
 
 from dev.kafka import KafkaBroker
+from dev.services import serving
 from streams.batching.restore import restore_parts
 from streams.batching.table import TablePart
 from streams.batching.writers import BATCH_BYTES, IdempotentWriter, TransactionalWriter, UnitWriter
@@ -25,13 +26,8 @@ CONFIG = {"max.message.bytes": "8000000"}
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    started = KafkaBroker(tmp_path_factory.mktemp("kafka"), heap_megabytes=384)
-    try:
-        started.start()
-        started.wait_ready()
+    with serving(KafkaBroker(tmp_path_factory.mktemp("kafka"), heap_megabytes=384)) as started:
         yield {"bootstrap_servers": started.bootstrap}
-    finally:
-        started.stop()
 
 
 @pytest.fixture

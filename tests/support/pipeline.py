@@ -20,6 +20,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from dev.flows import publish
 from dev.kafka import KafkaBroker
 from dev.parts import PartProcess, mal
+from dev.services import serving
 from engine.events import subject_of
 from engine.flow import FlowVersion, Policy
 from engine.systems import BY_EVENT_TYPE
@@ -185,11 +186,7 @@ def running_pipeline(
     folder: Path, *, properties: Mapping[str, str] | None = None, **environment: str
 ) -> Iterator[Pipeline]:
     """Start a broker with all topics; stop it, and all workers, at the end."""
-    broker = KafkaBroker(folder / "kafka", heap_megabytes=512, properties=properties)
-    pipeline = None
-    try:
-        broker.start()
-        broker.wait_ready()
+    with serving(KafkaBroker(folder / "kafka", heap_megabytes=512, properties=properties)) as broker:
         settings = Settings(kafka_bootstrap_servers=broker.bootstrap, kafka_partitions=PARTITIONS)
         asyncio.run(create_topics(settings))
         pipeline = Pipeline(
@@ -197,8 +194,7 @@ def running_pipeline(
             folder,
             {"MAL_KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap, "MAL_DATA_DIR": str(folder), **environment},
         )
-        yield pipeline
-    finally:
-        if pipeline is not None:
+        try:
+            yield pipeline
+        finally:
             pipeline.close()
-        broker.stop()

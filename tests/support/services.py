@@ -19,6 +19,7 @@ import pytest
 from cli.discovery import KAFKA_VARIABLE, POSTGRES_VARIABLE
 from dev.kafka import KafkaBroker
 from dev.postgres import PostgresServer
+from dev.services import serving
 
 SERVICE_FIXTURES = frozenset({"kafka", "postgres", "database", "migrated_template"})
 
@@ -29,13 +30,8 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if named := os.environ.get(KAFKA_VARIABLE):
         yield named
         return
-    broker = KafkaBroker(tmp_path_factory.mktemp("kafka"))
-    try:
-        broker.start()
-        broker.wait_ready()
+    with serving(KafkaBroker(tmp_path_factory.mktemp("kafka"))) as broker:
         yield broker.bootstrap
-    finally:
-        broker.stop()
 
 
 @pytest.fixture(scope="session")
@@ -44,13 +40,8 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if named := os.environ.get(POSTGRES_VARIABLE):
         yield named
         return
-    server = PostgresServer(tmp_path_factory.mktemp("postgres"), durable=False)
-    try:
-        server.start()
-        server.wait_ready()
+    with serving(PostgresServer(tmp_path_factory.mktemp("postgres"), durable=False)) as server:
         yield server.dsn
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="session")
