@@ -20,6 +20,7 @@ from streams.events import Headers, Record
 from streams.letters import TRUNCATED, Letter, Redriven, read_letter, redriven_note
 from streams.reading import read_to_end
 from streams.topics import DEAD_LETTERS, MAX_BATCH_BYTES
+from streams.transactions import until_visible
 from streams.triggers import origin_of, whole
 from streams.unit import Headers as OutputHeaders
 from streams.unit import Output
@@ -152,8 +153,9 @@ async def _topics(kafka: Mapping[str, Any]) -> set[str]:
 
 
 async def _put_back(kafka: Mapping[str, Any], letters: Sequence[Letter]) -> None:
+    transactional_id = f"mal-redrive-{uuid4()}"
     producer = AIOKafkaProducer(
-        **kafka, transactional_id=f"mal-redrive-{uuid4()}", acks="all", max_request_size=MAX_BATCH_BYTES
+        **kafka, transactional_id=transactional_id, acks="all", max_request_size=MAX_BATCH_BYTES
     )
     try:
         async with asyncio.timeout(REDRIVE_SECONDS):
@@ -163,6 +165,9 @@ async def _put_back(kafka: Mapping[str, Any], letters: Sequence[Letter]) -> None
                 await _send(producer, letters[first : first + _PER_TRANSACTION])
     finally:
         await producer.stop()
+    # Else a redrive right after this one would not see its notes, and put the same back once more.
+    async with asyncio.timeout(REDRIVE_SECONDS):
+        await until_visible(kafka, transactional_id)
 
 
 async def _send(producer: AIOKafkaProducer, letters: Sequence[Letter]) -> None:

@@ -12,6 +12,7 @@ from streams.events import Record
 from streams.partitioner import partition_for
 from streams.reading import read_to_end
 from streams.topics import DEAD_LETTERS
+from streams.transactions import until_visible
 from tests.streams.conftest import PARTITIONS
 from tests.streams.records import record
 
@@ -30,6 +31,7 @@ async def bury(kafka: dict[str, Any], *records: Record) -> list[str]:
                 letter.topic, letter.value, key=letter.key, partition=letter.partition, headers=list(letter.headers)
             )
             await sent
+    await until_visible(kafka, "test-bury")
     return [f"{one.topic}:{one.partition}:{one.offset}" for one in records]
 
 
