@@ -42,23 +42,12 @@ class IndexedFlow:
     head: FlowHead
     plans: Mapping[int, Plan]
 
-    def plan_at(self, now_ms: int) -> Plan | None:
-        """Return the plan that takes new entries at a moment of log time; None where the flow takes none."""
-        if self.head.status_at(now_ms) != "published":
-            return None
-        version = self.head.version_at(now_ms)
-        return self.plans.get(version) if version is not None else None
-
     def matching_plan_at(self, now_ms: int) -> Plan | None:
         """Return the plan that events match at a moment of log time: also of a paused flow, which holds its matches."""
         if self.head.status_at(now_ms) not in {"published", "paused"}:
             return None
         version = self.head.version_at(now_ms)
         return self.plans.get(version) if version is not None else None
-
-    def archived_at(self, now_ms: int) -> bool:
-        """Whether the flow is archived at a moment of log time."""
-        return self.head.status_at(now_ms) == "archived"
 
 
 @dataclass(frozen=True, slots=True)

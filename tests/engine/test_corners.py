@@ -126,10 +126,10 @@ def test_an_archived_flow_says_so() -> None:
     driver = FlowDriver(FLOW)
     driver.set_status("flow-1", "archived")
     indexed = driver.flow_table.snapshot().flows[FlowId("flow-1")]
-    assert indexed.archived_at(driver.now_ms)
-    assert not indexed.archived_at(0)
-    assert indexed.plan_at(0) is not None
-    assert indexed.plan_at(driver.now_ms) is None
+    assert indexed.head.status_at(driver.now_ms) == "archived"
+    assert indexed.head.status_at(0) != "archived"
+    assert indexed.matching_plan_at(0) is not None
+    assert indexed.matching_plan_at(driver.now_ms) is None
 
 
 def test_a_flow_without_a_scope_is_reached_by_nothing() -> None:

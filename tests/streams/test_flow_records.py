@@ -30,14 +30,14 @@ def table() -> FlowTable:
 def test_a_version_and_its_head_are_a_flow(table: FlowTable) -> None:
     flow = table.snapshot().flows[FLOW.flow_id]
     assert flow.head.status == "published"
-    plan = flow.plan_at(5)
+    plan = flow.matching_plan_at(5)
     assert plan is not None
     assert plan.version == 1
 
 
 def test_tombstones_take_them_away(table: FlowTable) -> None:
     apply_flow_record(table, b"flow-1/1", None)
-    assert table.snapshot().flows[FLOW.flow_id].plan_at(5) is None
+    assert table.snapshot().flows[FLOW.flow_id].matching_plan_at(5) is None
     apply_flow_record(table, b"flow-1/head", None)
     assert not table.snapshot().flows
 
