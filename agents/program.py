@@ -172,7 +172,7 @@ class FlowProgram:
         if trigger.kind == "fact" and trigger.entity is not None:
             self._decider.fact(trigger.entity, trigger.event, index, moment)
         elif trigger.kind == "manual" and trigger.flow_id is not None:
-            self._decider.manual(trigger.flow_id, trigger.event, source, index, moment)
+            self._decider.manual(trigger.flow_id, trigger.event, source, index, moment, trigger.version)
         elif trigger.held is not None and trigger.flow_id is not None:
             self._decider.resumed(trigger.flow_id, trigger.event, trigger.held, source, index, moment)
         elif trigger.status is not None and trigger.flow_id is not None:

@@ -11,10 +11,10 @@ import orjson
 
 from engine.due import DueIndex, Timer
 from engine.events import Event
-from engine.inputs import Command
+from engine.inputs import Command, SubFlow
 from engine.run import Run
 from engine.systems import BY_COMMAND_TYPE
-from engine.types import FlowId, Json, Subject
+from engine.types import Json, Subject
 from engine.wire import rfc3339
 from streams.commands import encode_command
 from streams.feed import fit_record
@@ -93,9 +93,9 @@ class ShardRecords:
         key, value, headers = fact_record(event, entity)
         self._outputs.append(Output(TRIGGERS, partition, key, value, headers))
 
-    def sub_flow(self, flow_id: FlowId, event: Event) -> None:
+    def sub_flow(self, child: SubFlow) -> None:
         """Send a sub-flow to its subject, which lives in this shard."""
-        key, value, headers = manual_record(flow_id, event)
+        key, value, headers = manual_record(child.flow_id, child.event, version=child.version)
         self._outputs.append(Output(TRIGGERS, self._partition, key, value, headers))
 
     def broadcast(self, key: str, row: dict[str, Json]) -> None:

@@ -13,6 +13,7 @@ import orjson
 
 from engine.due import Timer
 from engine.retrying import forget_timer
+from engine.run import CHILD
 from engine.shard_tables import EXECUTIONS
 from engine.types import ExecutionId, FlowId
 from streams.unit import ShardTable
@@ -89,7 +90,11 @@ def encode_row(table: str, row: dict[str, Any]) -> bytes:
     body = orjson.dumps(row)
     if table != EXECUTIONS:
         return body
-    timers = [[until, rank, visit, node_id] for node_id, visit, until, _reason, rank, *_more in row["waits"]]
+    timers = [
+        [until, rank, visit, node_id]
+        for node_id, visit, until, reason, rank, *_more in row["waits"]
+        if reason != CHILD  # no clock ends it
+    ]
     if row["ended"]:
         kept = forget_timer(row["id"], row["ended"][2])
         timers = [[kept.due_ms, kept.rank, kept.visit, kept.node_id]]

@@ -10,12 +10,12 @@ from typing import Any, cast
 
 from engine import limits, waiting
 from engine.awaiting import ANSWER, RETRY, AwaitedStep
-from engine.inputs import HeldBack, Moment
+from engine.inputs import ChildEnded, HeldBack, Moment
 from engine.manners import Deferred, Letter, Manners
 from engine.node_inputs import NodeInputs, read_config
 from engine.nodes.base import EVENT, OUT, TIMEOUT, ActionType, ConditionType, Done, Failed, Listen, Wait
 from engine.plan import Plan, PlanNode
-from engine.run import Key, Run
+from engine.run import CHILD, Key, Run
 from engine.sending import Sending, commands_of, lead_ms
 from engine.trail import OpenStep, Trail
 from engine.wave import Wave
@@ -93,6 +93,15 @@ class Acting:
         else:
             self._trail.wait(step, awaited.reason, awaited.until_ms, awaited.knows)
 
+    def end_child(self, key: Key, ended: ChildEnded) -> None:
+        """Go on with a step whose sub-flow has ended, or was not to be started."""
+        wait = self._run.waits.pop(key)
+        step = OpenStep(self._plan.by_id[key[0]], key[1], wait.step)
+        if ended.failed:
+            self._wave.fail(step, ended.failed)
+        else:
+            self._succeed(step, Done(output=ended.output))
+
     # ---- conditions
 
     def _decide(self, step: OpenStep) -> None:
@@ -139,7 +148,7 @@ class Acting:
             outcome = self._outcome(step, woken=True)
         if isinstance(outcome, Done) and (
             error := limits.passed_by_orders(run.counts, run.limits, outcome.orders, node.id)
-            or (limits.passed_by_sub_flow(run.counts, node.id) if outcome.runs else None)
+            or (limits.passed_by_sub_flow(run.counts, node.id) if outcome.runs and step.key not in run.tries else None)
         ):
             self._wave.stop_at_limit(step, error)
             return
@@ -200,12 +209,14 @@ class Acting:
         run.counts.contact_actions += contacts
         sending.commands.extend(commands)
         if done.runs:
-            run.counts.sub_flows += 1
+            run.counts.sub_flows += step.key not in run.tries
             done = sending.start_sub_flow(run, step, done, done.runs, self._moment.now_ms)
         if _action(step).message:
             sending.sent_ms.append(self._moment.wall_ms + lead_ms(done))
         step.record["commandIds"] = [command.id for command in commands]
-        if awaits and commands:
+        if done.runs and done.runs.waits:
+            self._trail.wait(step, CHILD, LAST_MS, {"execution": done.output["executionId"]})
+        elif awaits and commands:
             until_ms = self._until(step, Wait(ANSWER, seconds=awaits.timeout_seconds))
             awaited = AwaitedStep.begin(done, commands, awaits, until_ms)
             self._trail.wait(step, awaited.reason, until_ms, awaited.knows)

@@ -43,8 +43,7 @@ def admit(
         read: reads a page of the entry.
         write: writes a page of the entry.
     """
-    mark = mark_of(started.event.source, started.event.id)
-    if entered(entry, mark, read):
+    if has_entered(started.event, entry, read):
         return "duplicate_event"
     if plan.entry is not EVERY_EVENT or plan.holdout or house.holdout:
         context = starting_context(plan, started.event, started.origin, started.time_scale, facts, moment)
@@ -57,8 +56,37 @@ def admit(
         if held := entrance.held_by():
             return held
         entrance.note()
-    enter(entry, mark, moment.now_ms, read, write)
+    _enter(started.event, entry, moment, read, write)
     return None
+
+
+def let_in(
+    plan: Plan, started: Started, entry: Entry, facts: Facts, moment: Moment, read: ReadPage, write: WritePage
+) -> None:
+    """Note in the entry that the event of a sub-flow enters whose parent waits for it: no rule is asked, all count it.
+
+    Args:
+        plan: of the sub-flow.
+        started: its event, on its way in.
+        entry: of its subject with the flow.
+        facts: of its subject.
+        moment: the log time and the wall time of the decision.
+        read: reads a page of the entry.
+        write: writes a page of the entry.
+    """
+    if plan.entry is not EVERY_EVENT:
+        context = starting_context(plan, started.event, started.origin, started.time_scale, facts, moment)
+        Entrance(plan.entry, entry, context, read, write).note()
+    _enter(started.event, entry, moment, read, write)
+
+
+def has_entered(event: Event, entry: Entry, read: ReadPage) -> bool:
+    """Whether an event has entered a flow before."""
+    return entered(entry, mark_of(event.source, event.id), read)
+
+
+def _enter(event: Event, entry: Entry, moment: Moment, read: ReadPage, write: WritePage) -> None:
+    enter(entry, mark_of(event.source, event.id), moment.now_ms, read, write)
 
 
 def starting_context(

@@ -16,7 +16,7 @@ from engine.flow import FlowHead
 from engine.goals import PlanGoal
 from engine.inputs import Moment, Step
 from engine.plan import Plan
-from engine.run import Run
+from engine.run import CHILD, Run
 from engine.shard_tables import Rows, row_key
 from engine.sink import Sink, Source
 from engine.types import EndReason, ExecutionStatus, StepError
@@ -68,7 +68,7 @@ class Bookkeeping:
         self._rows.put_run(run)
         for moved in done.steps:
             wait = run.waits.get((moved["nodeId"], moved["visit"]))
-            if wait is not None:
+            if wait is not None and wait.reason != CHILD:
                 self._sink.timer(run, Timer(wait.until_ms, run.id, wait.rank, moved["visit"], moved["nodeId"]))
         # A shard that lags behind a change of the flow meets it when its clock gets there.
         for at_ms in lifecycle.changes(head, run.version, run.started_at_ms, is_stopped=bool(run.stopped)):
@@ -93,7 +93,8 @@ class Bookkeeping:
         """Send the sub-flows on their way, and keep what the family has used: every member goes on from there."""
         run, root = done.run, sub_flows.root_of(done.run)
         for child in done.sub_flows:
-            self._sink.sub_flow(child.flow_id, child.event)
+            if child.parent is None:
+                self._sink.sub_flow(child)
         key = sub_flows.families_key(row_key(run.scope, run.subject))
         families = self._rows.entries(key)
         if done.sub_flows or root in families:

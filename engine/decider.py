@@ -97,15 +97,31 @@ class Decider:
             else:
                 self._executions.enter(plan, event, source, index, moment, origin)
 
-    def manual(self, flow_id: FlowId, event: Event, source: Source, index: Index, moment: Moment) -> None:
-        """Decide a manual trigger: it starts one flow, whatever its trigger is."""
-        flow = index.flows.get(flow_id)
-        plan = flow.matching_plan_at(moment.now_ms) if flow else None
+    def manual(
+        self,
+        flow_id: FlowId,
+        event: Event,
+        source: Source,
+        index: Index,
+        moment: Moment,
+        version: int | None = None,
+    ) -> None:
+        """Decide a manual trigger: it starts one flow, whatever its trigger is.
+
+        Args:
+            flow_id: which flow.
+            event: the trigger.
+            source: where it lies.
+            index: the published flows.
+            moment: now.
+            version: one that is named, instead of the one in force.
+        """
+        flow, plan = _flow_of(flow_id, event, index, moment, version)
         if event.scope is None or event.subject is None:
             self._decisions.suppress(event, source, "unscoped", moment)
         elif flow is None or plan is None:
             self._decisions.suppress(event, source, "not_published", moment, flow_id)
-        elif sub_flows.is_sub_flow(event) and (refused := _refused_sub_flow(plan, event)):
+        elif sub_flows.is_sub_flow(event) and (refused := sub_flows.refused(plan, event)):
             self._decisions.suppress(event, source, refused, moment, flow_id)
         else:
             key = row_key(event.scope, event.subject)
@@ -116,7 +132,8 @@ class Decider:
             if lifecycle.is_paused(flow.head, moment.now_ms):
                 self._decisions.hold(plan.flow_id, event, source, moment)
             else:
-                self._executions.enter(plan, event, source, index, moment, "manual")
+                pinned = version is not None
+                self._executions.enter(plan, event, source, index, moment, "manual", is_pinned=pinned)
 
     def resumed(self, flow_id: FlowId, event: Event, held: Held, source: Source, index: Index, moment: Moment) -> None:
         """Decide a match again that a pause of its flow held: by `onResume`, the version and the facts of now.
@@ -129,8 +146,7 @@ class Decider:
             index: the published flows.
             moment: now.
         """
-        flow = index.flows.get(flow_id)
-        plan = flow.matching_plan_at(moment.now_ms) if flow else None
+        flow, plan = _flow_of(flow_id, event, index, moment, held.version)
         if event.scope is None or event.subject is None:
             self._decisions.suppress(event, source, "unscoped", moment)
         elif flow is None or plan is None:
@@ -142,7 +158,9 @@ class Decider:
         elif not (held.by_hand or triggers(plan, event)):
             self._decisions.suppress(event, source, "not_matching", moment, flow_id)
         else:
-            self._executions.enter(plan, event, source, index, moment, "manual" if held.by_hand else "backfill")
+            origin: Origin = "manual" if held.by_hand else "backfill"
+            pinned = held.version is not None
+            self._executions.enter(plan, event, source, index, moment, origin, is_pinned=pinned)
 
     def applied(
         self, flow_id: FlowId, status: Standing, at_ms: int, event: Event, source: Source, index: Index, moment: Moment
@@ -214,7 +232,7 @@ class Decider:
         flow = index.flows.get(run.flow_id) if run else None
         if run is None or flow is None or run.end_reason is not None:
             return
-        ends = lifecycle.end_of(flow.head, run.version, run.started_at_ms, moment.now_ms)
+        ends = self._executions.end_of(run, index, moment)
         if ends or (run.stopped and not run.is_paused and not lifecycle.is_paused(flow.head, moment.now_ms)):
             self._executions.move(run, Resumed(of_flow=True), None, index, moment)
 
@@ -260,7 +278,10 @@ class Decider:
         return row
 
 
-def _refused_sub_flow(plan: Plan, event: Event) -> str | None:
-    if event.depth > MAX_DEPTH:
-        return "too_deep"
-    return None if plan.trigger.type.name == sub_flows.MANUAL else "not_manual"
+def _flow_of(
+    flow_id: FlowId, event: Event, index: Index, moment: Moment, version: int | None
+) -> tuple[IndexedFlow | None, Plan | None]:
+    """Return a flow and the plan of it that an event starts; none of either where the flow is not of its scope."""
+    flow = index.flows.get(flow_id)
+    plan = flow.matching_plan_at(moment.now_ms, version) if flow else None
+    return (None, None) if plan and plan.scope != event.scope else (flow, plan)

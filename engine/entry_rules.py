@@ -101,7 +101,7 @@ class Entrance:
 
     def note(self) -> None:
         """Note in the entry what the rule must know of this event, which enters."""
-        if self._value is not None:
+        if self._value is not None and not has_mark(self._entry, "values", self._value, self._page):
             add_mark(self._entry, "values", self._value, self._page, self._write)
 
 

@@ -9,7 +9,7 @@ from engine.events import Event
 from engine.ids import execution_id
 from engine.inputs import Answered, HeldBack, Step
 from engine.plan import Plan
-from engine.run import Run
+from engine.run import CHILD, Run, WaitState
 from engine.types import FlowId, Json, Standing
 from engine.wire import rfc3339
 
@@ -29,7 +29,7 @@ def execution_record(plan: Plan, done: Step, source: Mapping[str, Json] | None) 
         record["input"] = source
     record["steps"] = list(done.steps)
     record["waiting"] = [
-        {"nodeId": node_id, "visit": visit, "until": rfc3339(wait.until_ms), "for": wait.reason}
+        {"nodeId": node_id, "visit": visit, **_until(wait), "for": wait.reason}
         for (node_id, visit), wait in run.waits.items()
     ]
     record["progress"] = {
@@ -80,6 +80,11 @@ def lost_record(run: Run) -> dict[str, Json]:
     path = [step.wire() for step in run.path.values()]
     progress = {"completedSteps": len(path), "totalSteps": len(path), "currentStatus": run.status}
     return {**_head(run), "steps": [], "waiting": [], "progress": progress, "path": path}
+
+
+def _until(wait: WaitState) -> dict[str, Json]:
+    """Return when a wait is over at the latest; one for a sub-flow has no such time."""
+    return {} if wait.reason == CHILD else {"until": rfc3339(wait.until_ms)}
 
 
 def _head(run: Run) -> dict[str, Json]:

@@ -7,8 +7,9 @@ from typing import Literal
 
 from engine.events import Event
 from engine.flow import Limits
+from engine.nodes.base import Failed
 from engine.run import Counts, Run
-from engine.types import CommandId, EndReason, FlowId, Json, NodeId, Origin, Subject
+from engine.types import CommandId, EndReason, ExecutionId, FlowId, Json, NodeId, Origin, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,10 @@ class Started:
     time_scale: float = 1.0
     used: Counts | None = None
     """What the family of a sub-flow has used of the limits so far."""
+    parent: ExecutionId | None = None
+    """The execution that waits for the end of the one that starts."""
+    is_pinned: bool = False
+    """Whether the version was named, rather than the one in force."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,15 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class ChildEnded:
+    """A sub-flow that the execution waits for has ended, or was not to be started: `failed` says that, and why."""
+
+    execution: ExecutionId
+    output: dict[str, Json]
+    failed: Failed | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The execution is to end at once, from outside: it was cancelled, or its flow was archived or changed."""
 
@@ -92,13 +106,16 @@ class Retried:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """That a pause of its flow held an event: when, in log time, and whether it was to start the flow by hand."""
+    """That a pause of its flow held an event: when, in log time, whether it was to start the flow by hand, and in which
+    version, where one was named.
+    """
 
     at_ms: int
     by_hand: bool
+    version: int | None = None
 
 
-Input = Started | TimerDue | EventHeard | Answered | Ended | Paused | Resumed | Retried
+Input = Started | TimerDue | EventHeard | Answered | ChildEnded | Ended | Paused | Resumed | Retried
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +145,16 @@ class HeldBack:
 
 @dataclass(frozen=True, slots=True)
 class SubFlow:
-    """A flow that a node starts, and the event that starts it."""
+    """A flow that a node starts: the event that starts it, and the version, where one is named.
+
+    `execution` is the one that it starts, `parent` the one that waits for its end; None where nobody does.
+    """
 
     flow_id: FlowId
     event: Event
+    execution: ExecutionId
+    version: int | None = None
+    parent: ExecutionId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +166,8 @@ class Step:
     steps: tuple[dict[str, Json], ...]
     held_back: tuple[HeldBack, ...] = ()
     sub_flows: tuple[SubFlow, ...] = ()
+    left: tuple[ExecutionId, ...] = ()
+    """Sub-flows that it no longer waits for, since it has ended: they end with it."""
     sent_ms: tuple[int, ...] = ()
     """When messages go out, in wall time."""
     is_news: bool = True

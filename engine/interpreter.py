@@ -20,6 +20,7 @@ from engine.context import Facts
 from engine.events import Event
 from engine.inputs import (
     Answered,
+    ChildEnded,
     Ended,
     EventHeard,
     Input,
@@ -36,13 +37,13 @@ from engine.manners import NO_MANNERS, Manners
 from engine.node_inputs import NodeInputs
 from engine.nodes.base import EVENT, OUT
 from engine.plan import Plan
-from engine.run import Counts, Key, Run
+from engine.run import CHILD, Counts, Key, Run
 from engine.sending import Sending
 from engine.trail import OpenStep, Trail
 from engine.types import EndReason, ExecutionStatus, Json
 from engine.wave import Wave
 
-_ASKED_BEFORE: Final = (TimerDue, EventHeard, Answered, Resumed)
+_ASKED_BEFORE: Final = (TimerDue, EventHeard, Answered, ChildEnded, Resumed)
 """The inputs before which exit rules are asked."""
 
 
@@ -70,7 +71,7 @@ def step(
         flow_is_paused: nothing runs then; what comes due or arrives is held before the next node.
     """
     if isinstance(given, Started):
-        return _Turn(plan, _new_run(plan, given, moment), facts, moment, manners).start()
+        run = _new_run(plan, given, moment)
     if run is None:
         raise AssertionError("only a start has no execution yet")
     turn = _Turn(plan, run, facts, moment, manners, flow_is_paused=flow_is_paused)
@@ -78,6 +79,10 @@ def step(
         return turn.stop(EndReason.NODE_REMOVED)
     if isinstance(given, _ASKED_BEFORE) and (ended := turn.exit(given)):
         return ended
+    return _moved(turn, given)
+
+
+def _moved(turn: _Turn, given: Input) -> Step:
     match given:
         case TimerDue():
             done = turn.wake((given.node_id, given.visit))
@@ -85,6 +90,8 @@ def step(
             done = turn.stop(EndReason.GOAL) if given.reaches_goal else turn.hear(given.event)
         case Answered():
             done = turn.take(given)
+        case ChildEnded():
+            done = turn.end_child(given)
         case Ended():
             done = turn.stop(given.reason)
         case Paused():
@@ -93,6 +100,8 @@ def step(
             done = turn.resume(of_flow=given.of_flow)
         case Retried():
             done = turn.retry()
+        case Started():
+            done = turn.start()
         case _:
             assert_never(given)
     return done
@@ -114,6 +123,8 @@ def _new_run(plan: Plan, given: Started, moment: Moment) -> Run:
         time_scale=given.time_scale,
         limits=given.limits,
         counts=given.used or Counts(),
+        parent=given.parent,
+        is_pinned=given.is_pinned,
     )
 
 
@@ -187,6 +198,14 @@ class _Turn:
                     self._acting.settle(OpenStep(self._plan.by_id[key[0]], key[1], wait.step), awaited, taken)
                     return self._go_on()
         return Step(run, (), (), is_news=False)
+
+    def end_child(self, ended: ChildEnded) -> Step:
+        """Go on with the step that waits for a sub-flow. The end of one that nothing waits for moves nothing."""
+        for key, wait in self._run.waits.items():
+            if wait.reason == CHILD and wait.knows["execution"] == ended.execution:
+                self._acting.end_child(key, ended)
+                return self._go_on()
+        return Step(self._run, (), (), is_news=False)
 
     def exit(self, given: Input) -> Step | None:
         """End at once where an exit rule says so."""
@@ -279,5 +298,7 @@ class _Turn:
             tuple(self._trail.moved.values()),
             held_back=tuple(sending.held_back),
             sent_ms=tuple(sending.sent_ms),
-            sub_flows=tuple(sending.sub_flows),
+            # One whose parent ends within the same input never begins.
+            sub_flows=tuple(child for child in sending.sub_flows if child.execution not in self._wave.left),
+            left=tuple(self._wave.left),
         )

@@ -39,6 +39,12 @@ def version_for(head: FlowHead, version: int, now_ms: int) -> int:
     )
 
 
+def for_pinned(head: FlowHead, started_at_ms: int) -> FlowHead:
+    """Return what a flow's head says to an execution whose version was named: only later versions can touch it."""
+    later = tuple(one for one in head.versions if one.effective_from_ms > started_at_ms)
+    return head.model_copy(update={"versions": later})
+
+
 def is_paused(head: FlowHead, now_ms: int) -> bool:
     """Whether nothing of a flow runs at a moment of log time."""
     return head.status_at(now_ms) == "paused"

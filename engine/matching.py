@@ -42,11 +42,17 @@ class IndexedFlow:
     head: FlowHead
     plans: Mapping[int, Plan]
 
-    def matching_plan_at(self, now_ms: int) -> Plan | None:
-        """Return the plan that events match at a moment of log time: also of a paused flow, which holds its matches."""
+    def matching_plan_at(self, now_ms: int, version: int | None = None) -> Plan | None:
+        """Return the plan that events match at a moment of log time: also of a paused flow, which holds its matches.
+
+        Args:
+            now_ms: the moment.
+            version: one that is named, instead of the one in force.
+        """
         if self.head.status_at(now_ms) not in {"published", "paused"}:
             return None
-        version = self.head.version_at(now_ms)
+        if version is None:
+            version = self.head.version_at(now_ms)
         return self.plans.get(version) if version is not None else None
 
 

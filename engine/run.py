@@ -7,7 +7,7 @@ Changed only by `interpreter`, `acting`, `wave` and `trail`. `to_row`/`from_row`
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from engine.events import Event
 from engine.flow import Limits
@@ -25,6 +25,9 @@ from engine.types import (
 
 Key = tuple[str, int]
 """A node id and a visit: what runs at most once in an execution."""
+
+CHILD: Final = "child"
+"""Why a wait is open that only the end of a sub-flow ends; `knows` says of which execution."""
 
 
 @dataclass(slots=True)
@@ -101,6 +104,10 @@ class Run:
     """What a pause holds: nodes that would run next, and waits that are over and would act."""
     tries: dict[Key, int] = field(default_factory=dict)
     """The try of each node that was run again by hand."""
+    parent: ExecutionId | None = None
+    """The execution that waits for the end of this one."""
+    is_pinned: bool = False
+    """Somebody named the version to start: those that were published before the start change nothing."""
 
     @property
     def subject(self) -> Subject:
@@ -157,6 +164,8 @@ class Run:
             "stopped": [list(key) for key in self.stopped],
             "tries": [[*key, number] for key, number in self.tries.items()],
             "ended": [self.end_reason, self.status, self.finished_at_ms] if self.end_reason else None,
+            "parent": self.parent,
+            "pinned": self.is_pinned,
         }  # fmt: skip
 
     @classmethod
@@ -205,4 +214,7 @@ class Run:
             is_paused=row["paused"],
             stopped=[(node, visit) for node, visit in row["stopped"]],
             tries={(node, visit): number for node, visit, number in row["tries"]},
+            # Rows of before there were waited sub-flows do not have these.
+            parent=row.get("parent"),
+            is_pinned=row.get("pinned", False),
         )  # fmt: skip

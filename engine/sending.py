@@ -10,13 +10,12 @@ from dataclasses import dataclass, field, replace
 
 from engine import ids, limits
 from engine.inputs import Command, HeldBack, SubFlow
-from engine.nodes.base import Done, Failed, Order
+from engine.nodes.base import Done, Failed, Order, SubFlowOrder
 from engine.outputs import json_bytes
 from engine.run import Run
 from engine.sub_flows import sub_flow_event
 from engine.systems import BY_COMMAND_TYPE
 from engine.trail import OpenStep
-from engine.types import FlowId
 
 
 @dataclass(slots=True)
@@ -29,11 +28,12 @@ class Sending:
     """When messages go out, in wall time."""
     sub_flows: list[SubFlow] = field(default_factory=list)
 
-    def start_sub_flow(self, run: Run, step: OpenStep, done: Done, flow_id: FlowId, now_ms: int) -> Done:
+    def start_sub_flow(self, run: Run, step: OpenStep, done: Done, order: SubFlowOrder, now_ms: int) -> Done:
         """Start the flow that an action asks for; return its outcome, with the execution that it starts."""
         event = sub_flow_event(run, step.node.id, step.visit, now_ms)
-        self.sub_flows.append(SubFlow(flow_id, event))
-        execution = ids.execution_id(flow_id, event.source, run.subject, event.id)
+        execution = ids.execution_id(order.flow_id, event.source, run.subject, event.id)
+        parent = run.id if order.waits else None
+        self.sub_flows.append(SubFlow(order.flow_id, event, execution, order.version, parent))
         return replace(done, output={**done.output, "executionId": execution})
 
 

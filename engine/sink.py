@@ -10,8 +10,9 @@ from typing import Any, Protocol
 
 from engine.due import Timer
 from engine.events import Event
+from engine.inputs import SubFlow
 from engine.run import Run
-from engine.types import FlowId, Json, Subject
+from engine.types import Json, Subject
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,8 @@ class Sink(Protocol):
     def fact(self, entity: Subject, event: Event) -> None:
         """An event tells a fact of another entity: it goes to that entity's shard."""
 
-    def sub_flow(self, flow_id: FlowId, event: Event) -> None:
-        """A flow that another starts: it comes back as a manual trigger."""
+    def sub_flow(self, child: SubFlow) -> None:
+        """A flow that another starts and does not wait for: it comes back as a manual trigger."""
 
     def broadcast(self, key: str, row: dict[str, Json]) -> None:
         """The facts of a campaign, release or user, for every shard."""

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from engine.joins import can_still_reach
 from engine.nodes.base import ERROR, OUT, Failed
 from engine.plan import Plan, PlanEdge, PlanNode
-from engine.run import Key, Run
+from engine.run import CHILD, Key, Run
 from engine.trail import OpenStep, Trail
-from engine.types import EndReason, ExecutionStatus, Json, StepError
+from engine.types import EndReason, ExecutionId, ExecutionStatus, Json, StepError
 
 
 class Wave:
@@ -27,7 +27,7 @@ class Wave:
         now_ms: when that is, in log time.
     """
 
-    __slots__ = ("_now_ms", "_plan", "_ready", "_run", "_trail", "known")
+    __slots__ = ("_now_ms", "_plan", "_ready", "_run", "_trail", "known", "left")
 
     def __init__(self, plan: Plan, run: Run, trail: Trail, now_ms: int) -> None:
         self._plan = plan
@@ -37,6 +37,8 @@ class Wave:
         self._ready: list[tuple[int, int]] = []
         self.known = plan.by_id
         """Every node the execution can have met: also those of the version it comes from, where it moves."""
+        self.left: list[ExecutionId] = []
+        """Sub-flows that the execution waited for when it ended."""
 
     # ---- ready nodes
 
@@ -147,6 +149,8 @@ class Wave:
         run, trail, by_id = self._run, self._trail, self.known
         for (node_id, visit), wait in run.waits.items():
             trail.skip(OpenStep(by_id[node_id], visit, wait.step), reason)
+            if wait.reason == CHILD:
+                self.left.append(wait.knows["execution"])
         for rank, visit in sorted(self._ready):
             trail.skip(trail.never_begun(self._plan.nodes[rank], visit), reason)
         for node_id, visit in (*run.held, *(key for key in run.stopped if key not in run.waits)):

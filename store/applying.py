@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import asyncpg
 
@@ -12,7 +12,7 @@ from engine.flow import Flow
 from engine.json_values import json_equal
 from engine.types import FlowId
 from engine.wire import Wire
-from store import changes, publishing
+from store import changes, publishing, sub_flows
 from store.errors import InvalidInputError
 from store.pool import Connection, Pool, fetch_one
 from store.shapes import check_id, edge_row, flow_of, node_row, to_json
@@ -56,20 +56,47 @@ async def apply_flows(
         InvalidFlowError: see `publishing.publish`.
     """
     publishing.check_policy(policy)
-    applied: list[Applied] = []
+    applied: dict[FlowId, Applied] = {}
+    needs: dict[FlowId, set[FlowId]] = {}
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute(statement("flows.lock_apply"))
         for file in files:
             row, has_changed = await _apply(connection, file, actor)
-            if any(row["id"] == earlier.id for earlier in applied):
+            if row["id"] in applied:
                 raise InvalidInputError(f"two files are the flow {row['name']!r} ({row['id']}); give one another name")
-            if publish:
-                row, has_published = await publishing.publish(
-                    connection, row["id"], policy=policy, actor=actor, now_ms=now_ms()
-                )
-                has_changed = has_changed or has_published
-            applied.append(Applied(id=row["id"], name=row["name"], version=row["latest_version"], changed=has_changed))
-    return applied
+            applied[row["id"]] = _applied(row, changed=has_changed)
+            nodes, _edges = await publishing.read_drawing(connection, row["id"])
+            needs[row["id"]] = set(sub_flows.needed(nodes))
+        for flow_id in _in_order(needs) if publish else ():
+            row, has_published = await publishing.publish(
+                connection, flow_id, policy=policy, actor=actor, now_ms=now_ms()
+            )
+            applied[flow_id] = _applied(row, changed=applied[flow_id].changed or has_published)
+    return list(applied.values())
+
+
+def _applied(row: asyncpg.Record, *, changed: bool) -> Applied:
+    return Applied(id=row["id"], name=row["name"], version=row["latest_version"], changed=changed)
+
+
+def _in_order(needs: Mapping[FlowId, set[FlowId]]) -> list[FlowId]:
+    """Return flows in the order in which they are to be published: those that others need first, else as they came.
+
+    Those that need each other come as they came: the first of them is refused where the other is not published yet.
+    """
+    order: list[FlowId] = []
+    asked: set[FlowId] = set()
+
+    def visit(flow_id: FlowId) -> None:
+        if flow_id in needs and flow_id not in asked:
+            asked.add(flow_id)
+            for needed in sorted(needs[flow_id]):
+                visit(needed)
+            order.append(flow_id)
+
+    for flow_id in needs:
+        visit(flow_id)
+    return order
 
 
 async def _apply(connection: Connection, file: FlowFile, actor: str | None) -> tuple[asyncpg.Record, bool]:

@@ -10,7 +10,7 @@ import asyncpg
 
 from engine.flow import Edge, Flow, FlowVersion, Node
 from engine.types import FlowId, Json
-from store import changes, publishing
+from store import changes, publishing, sub_flows
 from store.errors import InvalidInputError, NotFoundError
 from store.flow_fields import NewFlow, changed_fields
 from store.pool import Connection, Pool, fetch_one
@@ -189,7 +189,9 @@ class FlowStore:
         """
         async with self._pool.acquire() as connection, connection.transaction():
             row = await publishing.lock_flow(connection, flow_id)
-            return publishing.version_of(flow_of(row), *await publishing.read_drawing(connection, flow_id))
+            drawn = publishing.version_of(flow_of(row), *await publishing.read_drawing(connection, flow_id))
+            settled, _problems = await sub_flows.settle(connection, drawn)
+            return settled
 
     # ---- nodes and edges
 

@@ -24,7 +24,7 @@ from engine.graph import build_graph, validate_graph
 from engine.json_values import json_equal
 from engine.problems import problem
 from engine.types import FlowId, NodeId, Standing
-from store import changes, outbox
+from store import changes, outbox, sub_flows
 from store.errors import InvalidFlowError, InvalidInputError, NotFoundError
 from store.pool import Connection, fetch_one
 from store.shapes import edge_of, flow_of, from_json, node_of, statuses_of, to_json
@@ -51,7 +51,8 @@ async def publish(
 ) -> tuple[asyncpg.Record, bool]:
     """Freeze the draft into the next version, and put flow and version into force; a paused flow stays paused.
 
-    A draft that is the same as the latest version makes no new one.
+    A draft that is the same as the latest version makes no new one; a sub-flow's newer version makes a difference
+    where it is waited for.
 
     Args:
         connection: in a transaction.
@@ -167,6 +168,8 @@ async def retire(connection: Connection, flow_id: str, version: int) -> bool:
     row = await connection.fetchrow(statement("flows.lock_any"), flow_id)
     if row is None or row["latest_version"] == version:
         return False
+    if await sub_flows.is_needed(connection, flow_id, version):
+        return False
     if await connection.fetchval(statement("versions.retire"), flow_id, version) is None:
         return False
     await outbox.add(connection, outbox.head_key(row["id"]), await read_head(connection, row))
@@ -211,7 +214,10 @@ async def _frozen(connection: Connection, row: asyncpg.Record) -> FlowVersion:
     checked = validate_graph(build_graph(nodes, edges), flow.settings, trigger_type=flow.trigger_type)
     if not checked.is_valid:
         raise InvalidFlowError(flow.name, checked.errors)
-    return version_of(flow, nodes, edges)
+    settled, problems = await sub_flows.settle(connection, version_of(flow, nodes, edges))
+    if problems:
+        raise InvalidFlowError(flow.name, problems)
+    return settled
 
 
 def version_of(flow: Flow, nodes: tuple[Node, ...], edges: tuple[Edge, ...]) -> FlowVersion:

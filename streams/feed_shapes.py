@@ -79,7 +79,7 @@ class FeedWait(Told):
 
     node_id: str
     visit: int
-    until: str
+    until: str | None = None
     for_: str = Field(alias="for")
 
 

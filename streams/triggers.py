@@ -35,7 +35,8 @@ Written = tuple[bytes | None, bytes | None, OutputHeaders]
 class Trigger:
     """A record of `mal.triggers`, read. `topic`, `partition` and `offset` are those of its origin.
 
-    `entity` is whom a fact is about, `flow_id` the flow that a manual trigger starts; `verb` is what is wanted of an
+    `entity` is whom a fact is about, `flow_id` the flow that a manual trigger starts, and `version` the version of it,
+    where one is named; `verb` is what is wanted of an
     execution, and `execution` which; `held` is when a pause held a match of a flow. `status` and `at_ms` are the change
     of a flow that a shard is asked about.
     """
@@ -52,6 +53,7 @@ class Trigger:
     held: Held | None = None
     status: Standing | None = None
     at_ms: int = 0
+    version: int | None = None
 
 
 class Origin(NamedTuple):
@@ -79,10 +81,16 @@ def fact_record(event: Event, entity: Subject) -> Written:
     return entity.id.encode(), encode(event), (_header(told), _JSON)
 
 
-def manual_record(flow_id: FlowId, event: Event) -> Written:
-    """Return the record that starts a flow by hand; keyed by the subject, without which nothing can start."""
+def manual_record(flow_id: FlowId, event: Event, *, version: int | None = None) -> Written:
+    """Return the record that starts a flow by hand, in the version in force or a named one.
+
+    It is keyed by the subject, without which nothing can start.
+    """
     key = event.subject.id.encode() if event.subject else None
-    return key, encode(event), (_header({"kind": "manual", "flowId": flow_id}), _JSON)
+    told: dict[str, Json] = {"kind": "manual", "flowId": flow_id}
+    if version is not None:
+        told["version"] = version
+    return key, encode(event), (_header(told), _JSON)
 
 
 def control_record(verb: Verb, execution: ExecutionId, event: Event) -> Written:
@@ -125,7 +133,8 @@ def read_trigger(record: Record) -> Trigger:
     if kind == "fact":
         return Trigger("fact", *place[:3], event, entity=_entity(told))
     if kind == "manual":
-        return Trigger("manual", *place[:3], event, flow_id=FlowId(_text(told, "flowId")))
+        flow_id = FlowId(_text(told, "flowId"))
+        return Trigger("manual", *place[:3], event, flow_id=flow_id, version=_version(told))
     if kind == "control":
         execution = ExecutionId(_text(told, "executionId"))
         return Trigger("control", *place[:3], event, verb=_one_of(told, "verb", VERBS), execution=execution)
@@ -197,9 +206,14 @@ def _resumed(value: bytes, headers: Headers, told: Mapping[str, Json]) -> Trigge
     # What starts a flow by hand lies on our own topic; its headers come after ours.
     first = _told(headers)
     by_hand = first is not None and first.get("kind") == "manual"
+    version = _version(first) if first is not None and by_hand else None
     event = decode_at(value, headers, place)
-    held = Held(_number(told, "heldAtMs"), by_hand)
+    held = Held(_number(told, "heldAtMs"), by_hand, version)
     return Trigger("resumed", *place[:3], event, flow_id=FlowId(_text(told, "flowId")), held=held)
+
+
+def _version(told: Mapping[str, Json]) -> int | None:
+    return None if told.get("version") is None else _number(told, "version")
 
 
 def _one_of(told: Mapping[str, Json], name: str, choices: tuple[W, ...]) -> W:

@@ -68,13 +68,22 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class SubFlowOrder:
+    """A flow that an action starts: its version (None: the one in force then), and whether its end is awaited."""
+
+    flow_id: FlowId
+    version: int | None = None
+    waits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """The action did its work: its output, the commands it asks for, tags it gave the subject, a flow it starts."""
 
     output: Mapping[str, Json] = field(default_factory=dict)
     orders: tuple[Order, ...] = ()
     tags: frozenset[str] = frozenset()
-    runs: FlowId | None = None
+    runs: SubFlowOrder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +188,8 @@ class ActionType(Generic[C]):
     """Whether it counts as an action, for limits and for the status `failed`; only delay does not."""
     waits: Callable[[C], bool] = lambda _config: False
     """Whether this config takes time, so that it may close a cycle."""
+    runs: Callable[[Mapping[str, Json]], SubFlowOrder | None] = lambda _config: None
+    """The flow of which a config, as it was drawn, needs one certain version; None where it needs none."""
     warn: Callable[[C], str | None] = lambda _config: None
 
     kind: Literal["action"] = "action"

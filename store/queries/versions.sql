@@ -58,3 +58,21 @@ where retired_at is null order by flow_id, version;
 
 -- name: published_flows
 select * from automation_flows where latest_version > 0 order by id;
+
+-- name: standing
+select definition from automation_flow_versions where flow_id = $1 and version = $2 and retired_at is null;
+
+-- name: keep
+-- Held by whoever publishes a flow that needs a version of another: that version must not be retired meanwhile.
+select pg_advisory_xact_lock_shared(hashtextextended('automation_sub_flows', 0));
+
+-- name: let_go
+select pg_advisory_xact_lock(hashtextextended('automation_sub_flows', 0));
+
+-- name: is_needed
+-- Whether a version that stands names this one as the version of a sub-flow.
+select exists (
+    select from automation_flow_versions as caller, json_array_elements(caller.definition -> 'nodes') as node
+    where caller.retired_at is null
+      and node -> 'config' ->> 'flowId' = $1 and node -> 'config' ->> 'version' = $2::int::text
+);

@@ -133,8 +133,10 @@ def test_executions_of_other_families_share_nothing() -> None:
     ("config", "words"),
     [
         ({}, "config.flowId is missing"),
-        ({"flowId": "child", "wait": True}, "wait true is not supported yet"),
-        ({"flowId": "child", "version": 2}, "version goes with wait"),
+        ({"flowId": "{{ event.flow }}", "wait": True}, "flowId takes no template together with wait"),
+        ({"flowId": "{{ event.flow }}", "version": 2}, "flowId takes no template together with version"),
+        ({"flowId": "child", "wait": "{{ event.wait }}"}, "wait takes no template"),
+        ({"flowId": "child", "version": "{{ event.version }}"}, "version takes no template"),
         ({"flowId": "child", "version": 0}, "config.version is 0"),
     ],
 )

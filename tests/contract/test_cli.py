@@ -113,19 +113,13 @@ INVALID: dict[str, tuple[dict[str, Any], list[str]]] = {
     "neither user nor workspace": (flow_file(None, "x", START, ""), ["userId"]),
     "no name": (flow_file("u", "", START, ""), ["name"]),
 }  # fmt: skip
-LATER: dict[str, tuple[dict[str, Any], list[str]]] = {
-    "a sub-flow that is waited for": (
-        flow_file("u", "x", {**START, "n": ("run_flow", {"flowId": "f", "wait": True})}, "start>n"), ["n", "wait"]
-    ),
-}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def reports(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """What `flows validate --json` says of each file; it needs no service."""
     folder = tmp_path_factory.mktemp("invalid")
-    all_files = INVALID | LATER
-    files = {_file(folder, content, f"{n}.json"): name for n, (name, (content, _)) in enumerate(all_files.items())}
+    files = {_file(folder, content, f"{n}.json"): name for n, (name, (content, _)) in enumerate(INVALID.items())}
     nowhere = Up.__new__(Up)
     nowhere.environment = {**lab.up.environment, "MAL_DATA_DIR": str(folder / "nothing")}
     done = nowhere.mal("flows", "validate", *files, "--json")
@@ -134,16 +128,14 @@ def reports(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> dict[str, dic
     return {files[report["file"]]: report for report in found}
 
 
-@pytest.mark.parametrize("what", INVALID | LATER)
+@pytest.mark.parametrize("what", INVALID)
 def test_an_invalid_flow_is_refused_and_says_why(reports: dict[str, dict[str, Any]], what: str) -> None:
     report = reports[what]
     assert report.keys() == {"file", "isValid", "errors", "warnings"}
     assert report["isValid"] is False
     said = json.dumps(report["errors"])
-    for word in (INVALID | LATER)[what][1]:
+    for word in INVALID[what][1]:
         assert word in said
-    if what in LATER:
-        assert "not supported yet" in said
     for error in report["errors"]:
         assert error.keys() >= {"path", "nodeId", "message"}
 

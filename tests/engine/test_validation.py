@@ -105,12 +105,6 @@ class TestNodes:
         assert found[:2] == ("nodes[1].subtype", "tag")
         assert 'subtype "tag_contakt" is unknown, did you mean tag_contact?' in found[2]
 
-    def test_what_a_later_version_brings_is_refused_by_name(self) -> None:
-        run = {"ref": "run", "type": "action", "subtype": "run_flow", "config": {"flowId": "f", "wait": True}}
-        (found,) = errors([OPEN, run], "open>run")
-        assert found[:2] == ("nodes[1].config", "run")
-        assert "wait true is not supported yet" in found[2]
-
     def test_a_subtype_of_another_kind_is_an_error(self) -> None:
         (found,) = errors([OPEN, {**TAG, "type": "condition"}], "open>tag")
         assert found[0] == "nodes[1].type"

@@ -15,7 +15,7 @@ from engine.decider import Decider
 from engine.due import CHANGE_RANK, SLOT_RANK, DueIndex, Timer, change_timer
 from engine.events import Event, read_event
 from engine.flow import FlowHead, FlowStatus, FlowVersion, LimitsRecord, Policy, StatusChange, VersionHead
-from engine.inputs import Answered, Command, Held, Moment
+from engine.inputs import Answered, Command, Held, Moment, SubFlow
 from engine.matching import FlowTable
 from engine.run import Run
 from engine.shard_tables import EXECUTIONS
@@ -76,7 +76,7 @@ class FlowDriver:
         self.due = DueIndex()
         self.feed: list[dict[str, Any]] = []
         self.sent: list[tuple[Run, Command]] = []
-        self.sub_flows: list[tuple[FlowId, Event]] = []
+        self.sub_flows: list[SubFlow] = []
         self.facts_elsewhere: list[tuple[Subject, Event]] = []
         self.is_ready = False
         """Flows given at the start are as old as time: their slots are not looked for."""
@@ -87,8 +87,8 @@ class FlowDriver:
             self.flow_table.put_limits(record)
         self.decider = Decider(self.tables, self, self.entities, time_scale=time_scale, all_facts=all_facts)
         self.next_offset = offset
-        self.log: dict[int, tuple[Event, bool]] = {}
-        """Events by their offset, and whether they were to start a flow by hand."""
+        self.log: dict[int, tuple[Event, bool, int | None]] = {}
+        """Events by their offset, whether they were to start a flow by hand, and in which version if one was named."""
         self.is_ready = True
 
     # ---- verbs
@@ -116,7 +116,7 @@ class FlowDriver:
         """Decide one event, after the waits that are over before it."""
         offset = self._take_offset()
         read = read_event(dict(event), default_id=f"event-{offset}", default_timestamp_ms=self.now_ms)
-        self.log[offset] = read, False
+        self.log[offset] = read, False, None
         self.decider.event(read, self._source(offset), self.flow_table.snapshot(), self.moment, origin)
         self._carry()
         return read
@@ -170,7 +170,7 @@ class FlowDriver:
         """Start one flow by hand."""
         offset = self._take_offset()
         read = read_event(dict(event), default_id=f"event-{offset}", default_timestamp_ms=self.now_ms)
-        self.log[offset] = read, True
+        self.log[offset] = read, True, None
         self.decider.manual(FlowId(flow_id), read, self._source(offset), self.flow_table.snapshot(), self.moment)
         self._carry()
         return read
@@ -185,8 +185,8 @@ class FlowDriver:
         held = [one for one in self.decisions if (one["decision"], one["flowId"]) == ("held", flow_id)]
         for one in held[:until]:
             offset = one["input"]["offset"]
-            event, by_hand = self.log[offset]
-            told = Held(parse_rfc3339(one["at"]), by_hand)
+            event, by_hand, version = self.log[offset]
+            told = Held(parse_rfc3339(one["at"]), by_hand, version)
             index = self.flow_table.snapshot()
             self.decider.resumed(FlowId(flow_id), event, told, self._source(offset), index, self.moment)
 
@@ -283,8 +283,8 @@ class FlowDriver:
     def fact(self, entity: Subject, event: Event) -> None:
         self.facts_elsewhere.append((entity, event))
 
-    def sub_flow(self, flow_id: FlowId, event: Event) -> None:
-        self.sub_flows.append((flow_id, event))
+    def sub_flow(self, child: SubFlow) -> None:
+        self.sub_flows.append(child)
 
     def broadcast(self, key: str, row: dict[str, Any]) -> None:
         self.entities[key] = plain(orjson.dumps(row))
@@ -297,9 +297,11 @@ class FlowDriver:
             entity, event = self.facts_elsewhere.pop(0)
             self.decider.fact(entity, event, self.flow_table.snapshot(), self.moment)
         while self.sub_flows:
-            flow_id, event = self.sub_flows.pop(0)
-            source = self._source(self._take_offset())
-            self.decider.manual(flow_id, event, source, self.flow_table.snapshot(), self.moment)
+            child = self.sub_flows.pop(0)
+            offset, index = self._take_offset(), self.flow_table.snapshot()
+            source = self._source(offset)
+            self.log[offset] = child.event, True, child.version
+            self.decider.manual(child.flow_id, child.event, source, index, self.moment, child.version)
 
     def _take_offset(self) -> int:
         self.next_offset += 1
