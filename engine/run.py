@@ -164,9 +164,7 @@ class Run:
             "stopped": [list(key) for key in self.stopped],
             "tries": [[*key, number] for key, number in self.tries.items()],
             "ended": [self.end_reason, self.status, self.finished_at_ms] if self.end_reason else None,
-            "parent": self.parent,
-            "pinned": self.is_pinned,
-        }  # fmt: skip
+        } | ({"pinned": True, "parent": self.parent} if self.is_pinned else {})  # fmt: skip
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Run:
@@ -214,7 +212,6 @@ class Run:
             is_paused=row["paused"],
             stopped=[(node, visit) for node, visit in row["stopped"]],
             tries={(node, visit): number for node, visit, number in row["tries"]},
-            # Rows of before there were waited sub-flows do not have these.
             parent=row.get("parent"),
             is_pinned=row.get("pinned", False),
         )  # fmt: skip
