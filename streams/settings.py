@@ -47,6 +47,7 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     env: Literal["development", "production"] = "development"
     time_scale: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    worker_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
 
     @field_validator("kafka_sasl_mechanism")
     @classmethod
