@@ -19,7 +19,8 @@ from streams.partitioner import partition_for
 from streams.topics import EXECUTIONS
 from tests.support.flows import event, version
 from tests.support.health import Probe
-from tests.support.pipeline import PARTITIONS, Pipeline, Worker, running_pipeline
+from tests.support.pipeline import PARTITIONS, Pipeline, running_pipeline
+from tests.support.processes import Process
 
 pytestmark = pytest.mark.services
 
@@ -36,7 +37,7 @@ def opened(contact: str, number: int = 0) -> dict[str, Any]:
     return {**event("email_open", contactId=contact, campaignId="k1"), "id": f"{contact}-{number}"}
 
 
-def probed(pipeline: Pipeline, name: str = "worker") -> tuple[Worker, Probe]:
+def probed(pipeline: Pipeline, name: str = "worker") -> tuple[Process, Probe]:
     port = free_port()
     return pipeline.worker(name, MAL_HEALTH_PORT=str(port)), Probe(port)
 

@@ -9,7 +9,8 @@ import pytest
 
 from agents.app import SESSION_SECONDS
 from tests.support.flows import event, version
-from tests.support.pipeline import PARTITIONS, Pipeline, Worker, values
+from tests.support.pipeline import PARTITIONS, Pipeline, values
+from tests.support.processes import Process
 
 pytestmark = pytest.mark.services
 
@@ -19,12 +20,12 @@ ATTEMPTS = 3
 """A machine under load may take longer to start a worker than a session lasts."""
 
 
-def takeovers(worker: Worker) -> int:
+def takeovers(worker: Process) -> int:
     """How often a worker has taken shards over."""
     return worker.log.read_text().count("are ours in generation")
 
 
-async def calm(*workers: Worker) -> None:
+async def calm(*workers: Process) -> None:
     """Wait until no worker has taken anything over for two seconds."""
     seen, since = [0], time.monotonic()
     async with asyncio.timeout(60):
