@@ -43,8 +43,12 @@ class Wave:
     # ---- ready nodes
 
     def make_ready(self, key: Key) -> None:
-        """Let a node run when its rank has come."""
-        heapq.heappush(self._ready, (self._plan.by_id[key[0]].rank, key[1]))
+        """Let a node run when its rank has come; one that joins `all`, when no live branch can still reach it."""
+        node = self._plan.by_id[key[0]]
+        if node.join_all and key not in self._run.waits:
+            self._run.held.append(key)
+        else:
+            heapq.heappush(self._ready, (node.rank, key[1]))
 
     def next(self) -> tuple[PlanNode, int] | None:
         """Take the node that runs next, and its visit; None where nothing is ready, or the execution has ended."""
@@ -60,6 +64,7 @@ class Wave:
 
     def hold(self) -> None:
         """Keep what is ready for when a pause is over."""
+        self._release()
         self._run.stopped += [(self._plan.nodes[rank].id, visit) for rank, visit in sorted(self._ready)]
         self._ready = []
 
@@ -114,16 +119,14 @@ class Wave:
         if key in run.path or key in run.waits:
             self._trail.note_arrival((self._plan.nodes[edge.source].id, visit), node)
         elif len(arrivals) == 1:
-            if node.join_all:
-                run.held.append(key)
-            else:
-                heapq.heappush(self._ready, (node.rank, key[1]))
+            self.make_ready(key)
 
     def _release(self) -> None:
         """Make those `join: all` nodes ready that no live branch can still reach."""
         run, by_id = self._run, self._plan.by_id
         held = [(by_id[node_id].rank, visit) for node_id, visit in run.held]
-        live = {*self._ready, *held, *((by_id[node_id].rank, visit) for node_id, visit in run.waits)}
+        stands = ((by_id[node_id].rank, visit) for node_id, visit in (*run.waits, *run.stopped))
+        live = {*self._ready, *held, *stands}
         for key, place in zip(list(run.held), held, strict=True):
             others = (branch for branch in live if branch[0] != place[0])
             if not any(can_still_reach(self._plan, run.arrivals, branch, place[0]) for branch in others):
