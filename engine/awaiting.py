@@ -24,7 +24,7 @@ JITTER: Final = 0.2
 """A pause is shorter than its rule says by up to this share, so that what failed together is not tried together."""
 _MAX_SAID_CHARS: Final = 500
 
-Taken = Literal["late", "pending", "done"]
+Taken = Literal["pending", "done"]
 
 
 def backoff_seconds(rule: RetryRule, command: CommandId, attempt: int) -> float:
@@ -130,30 +130,37 @@ class AwaitedStep:
                     payload=command["payload"],
                 )
 
+    def takes(self, answer: Answered) -> bool:
+        """Whether an answer counts: a success always does, a failure once, for the attempt that was made last."""
+        command = self._command(answer)
+        if command is None or answer.succeeded:
+            return command is not None
+        return answer.attempt == command["attempt"] and command["retryMs"] is None
+
     def take(self, answer: Answered, after: Callable[[float], int]) -> Taken | Failed:
-        """Take an answer.
+        """Take an answer that counts.
 
         Args:
             answer: what a system said.
             after: when a pause of so many seconds would be over.
 
         Returns:
-            `late` where it changes nothing, `pending` where the step waits on, `done` where all is answered, or how
-            the step failed.
+            `pending` where the step waits on, `done` where all is answered, or how the step failed.
         """
-        command = next((one for one in self._knows["open"] if one["id"] == answer.command_id), None)
+        command = self._command(answer)
         if command is None:
-            return "late"
-        if answer.succeeded:
-            self._knows["open"].remove(command)
-            if isinstance(answer.output, Mapping):
-                self.output.update(answer.output)
-            elif answer.output is not None:
-                self.output["result"] = answer.output
-            return "pending" if self._knows["open"] else "done"
-        if answer.attempt != command["attempt"] or command["retryMs"] is not None:
-            return "late"
-        return self._failed(command, answer, after)
+            raise AssertionError("an answer to none of its commands is not taken")
+        if not answer.succeeded:
+            return self._failed(command, answer, after)
+        self._knows["open"].remove(command)
+        if isinstance(answer.output, Mapping):
+            self.output.update(answer.output)
+        elif answer.output is not None:
+            self.output["result"] = answer.output
+        return "pending" if self._knows["open"] else "done"
+
+    def _command(self, answer: Answered) -> dict[str, Json] | None:
+        return next((one for one in self._knows["open"] if one["id"] == answer.command_id), None)
 
     def _failed(self, command: dict[str, Json], answer: Answered, after: Callable[[float], int]) -> Taken | Failed:
         rule = RetryRule.model_validate(self._knows["retry"])

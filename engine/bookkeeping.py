@@ -127,9 +127,10 @@ class Bookkeeping:
         for moved in steps:
             wait = run.waits.get((moved["nodeId"], moved["visit"]))
             for command in moved["commandIds"]:
-                if wait is not None:
-                    awaited.begin(row, command, plan.by_id[moved["nodeId"]], run, wait.knows["deadline"])
-                else:
+                if wait is not None or command not in row:  # one may end with the input that made it
+                    until_ms = wait.knows["deadline"] if wait is not None else moment.now_ms
+                    awaited.begin(row, command, plan.by_id[moved["nodeId"]], run, until_ms)
+                if wait is None:
                     awaited.end(row, command, moment.now_ms)
         self._rows.put_entries(key, row)
 

@@ -13,11 +13,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, assert_never
 
-from engine import ids, migrating, pausing, retrying, waiting
+from engine import concerns, ids, migrating, pausing, retrying, waiting
 from engine.acting import Acting
-from engine.awaiting import ANSWER, RETRY, AwaitedStep
+from engine.awaiting import AwaitedStep
 from engine.context import Facts
-from engine.events import Event
 from engine.inputs import (
     Answered,
     ChildEnded,
@@ -32,12 +31,11 @@ from engine.inputs import (
     Step,
     TimerDue,
 )
-from engine.listening import is_heard
 from engine.manners import NO_MANNERS, Manners
 from engine.node_inputs import NodeInputs
 from engine.nodes.base import EVENT, OUT
 from engine.plan import Plan
-from engine.run import CHILD, Counts, Key, Run
+from engine.run import Counts, Key, Run
 from engine.sending import Sending
 from engine.trail import OpenStep, Trail
 from engine.types import EndReason, ExecutionStatus, Json
@@ -75,6 +73,8 @@ def step(
     if run is None:
         raise AssertionError("only a start has no execution yet")
     turn = _Turn(plan, run, facts, moment, manners, flow_is_paused=flow_is_paused)
+    if not turn.concerns(given):
+        return Step(run, (), (), is_news=False)
     if was is not None and was.version != plan.version and not turn.move(was):
         return turn.stop(EndReason.NODE_REMOVED)
     if isinstance(given, _ASKED_BEFORE) and (ended := turn.exit(given)):
@@ -87,7 +87,7 @@ def _moved(turn: _Turn, given: Input) -> Step:
         case TimerDue():
             done = turn.wake((given.node_id, given.visit))
         case EventHeard():
-            done = turn.stop(EndReason.GOAL) if given.reaches_goal else turn.hear(given.event)
+            done = turn.hear(given)
         case Answered():
             done = turn.take(given)
         case ChildEnded():
@@ -170,49 +170,54 @@ class _Turn:
             self._acting.wake(key)
         return self._go_on()
 
-    def hear(self, event: Event) -> Step:
+    def concerns(self, given: Input) -> bool:
+        """Whether it is an input at all (`engine.concerns`)."""
+        match given:
+            case EventHeard():
+                return (
+                    given.reaches_goal
+                    or bool(concerns.hearers(self._run, given.event))
+                    or self._exit_rule(given) is not None
+                )
+            case Answered():
+                return concerns.taker(self._run, given) is not None
+            case ChildEnded():
+                return concerns.runner(self._run, given) is not None
+            case _:
+                return True
+
+    def hear(self, given: EventHeard) -> Step:
         """End the waits that an event is for, and run what follows them. A wait that opens meanwhile hears nothing."""
-        waits = self._run.waits
-        heard = [
-            key
-            for key, wait in waits.items()
-            if wait.reason == EVENT and is_heard(wait.knows["type"], wait.knows["match"], event)
-        ]
-        if not heard:
-            return Step(self._run, (), (), is_news=False)
-        for key in sorted(heard, key=lambda key: (waits[key].rank, key[1])):
+        if given.reaches_goal:
+            return self.stop(EndReason.GOAL)
+        event, waits, by_id = given.event, self._run.waits, self._plan.by_id
+        for key in sorted(concerns.hearers(self._run, event), key=lambda key: (by_id[key[0]].rank, key[1])):
             step = OpenStep(self._plan.by_id[key[0]], key[1], waits.pop(key).step)
             self._wave.finish(step, EVENT, {"event": event.payload})
         return self._go_on()
 
     def take(self, answer: Answered) -> Step:
-        """Take the answer to a command. A repeat, a late one, and the failure of an attempt before move nothing."""
+        """Take the answer to a command."""
         run = self._run
-        for key, wait in run.waits.items():
-            if wait.reason in {ANSWER, RETRY}:
-                awaited = AwaitedStep(wait.knows)
-                taken = awaited.take(answer, self._next_attempt)
-                if taken != "late":
-                    del run.waits[key]
-                    run.stopped = [one for one in run.stopped if one != key]
-                    self._acting.settle(OpenStep(self._plan.by_id[key[0]], key[1], wait.step), awaited, taken)
-                    return self._go_on()
-        return Step(run, (), (), is_news=False)
+        key = concerns.taker(run, answer)
+        assert key is not None  # else it is no input
+        wait = run.waits.pop(key)
+        run.stopped = [one for one in run.stopped if one != key]
+        awaited = AwaitedStep(wait.knows)
+        taken = awaited.take(answer, self._next_attempt)
+        self._acting.settle(OpenStep(self._plan.by_id[key[0]], key[1], wait.step), awaited, taken)
+        return self._go_on()
 
     def end_child(self, ended: ChildEnded) -> Step:
-        """Go on with the step that waits for a sub-flow. The end of one that nothing waits for moves nothing."""
-        for key, wait in self._run.waits.items():
-            if wait.reason == CHILD and wait.knows["execution"] == ended.execution:
-                self._acting.end_child(key, ended)
-                return self._go_on()
-        return Step(self._run, (), (), is_news=False)
+        """Go on with the step that waits for a sub-flow."""
+        key = concerns.runner(self._run, ended)
+        assert key is not None  # else it is no input
+        self._acting.end_child(key, ended)
+        return self._go_on()
 
     def exit(self, given: Input) -> Step | None:
         """End at once where an exit rule says so."""
-        if not self._plan.exits.rules:
-            return None
-        event = given.event if isinstance(given, EventHeard) else None
-        place = self._plan.exits.met(event, self._inputs.context(self._plan.trigger, 1))
+        place = self._exit_rule(given)
         return None if place is None else self.stop(EndReason.EXITED, {"exitRule": place})
 
     def stop(self, reason: EndReason, notes: Mapping[str, Json] | None = None) -> Step:
@@ -254,11 +259,17 @@ class _Turn:
         if migrating.lost_nodes(run, was, self._plan):
             return False
         run.arrivals = migrating.arrivals(run, was, self._plan)
-        for (node_id, _), wait in run.waits.items():
-            wait.rank = self._plan.by_id[node_id].rank
+        for wait in run.waits.values():  # its rank stays, too: by that its timer is known
             wait.knows = {"config": wait.step["input"], **wait.knows}
         self._wave.join_no_more()
         return True
+
+    def _exit_rule(self, given: Input) -> int | None:
+        """Return the place of the exit rule that is met."""
+        if not self._plan.exits.rules:
+            return None
+        event = given.event if isinstance(given, EventHeard) else None
+        return self._plan.exits.met(event, self._inputs.context(self._plan.trigger, 1))
 
     @property
     def _is_held(self) -> bool:

@@ -32,7 +32,7 @@ CHILD: Final = "child"
 
 @dataclass(slots=True)
 class WaitState:
-    """An open wait: its step so far, when it is over (log time), and the node's rank at that time.
+    """An open wait: its step so far, when it is over (log time), and the node's rank when it began.
 
     `knows` is what its reason needs besides: what a wait for an event listens for.
     """

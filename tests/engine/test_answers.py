@@ -227,9 +227,22 @@ def test_a_step_of_several_commands_is_done_with_the_last_answer() -> None:
     assert (step.until_ms, step.attempt) == (20, 2)
     done = Answered(CommandId("x"), 2, succeeded=True, retryable=False, error=None, output={"x": 1})
     assert step.take(done, lambda _: 0) == "pending"
-    assert step.take(done, lambda _: 0) == "late"
+    assert not step.takes(done)
+    with pytest.raises(AssertionError, match="none of its commands"):
+        step.take(done, lambda _: 0)
     done = Answered(CommandId("y"), 1, succeeded=True, retryable=False, error=None, output={"y": 1})
     assert (step.take(done, lambda _: 0), step.output) == ("done", {"own": 1, "x": 1, "y": 1})
+
+
+def test_an_answer_to_what_ended_with_the_input_that_asked_is_late() -> None:
+    mail = ("send_email_campaign", {"subject": "s", "body": "b", "fromEmail": "a@example.com"})
+    nodes: dict[str, Any] = {"t": OPEN, "a": (*TAG, AWAIT), "m": mail}
+    rules = {"messages": {"caps": [{"max": 1}], "onHeld": "exit"}}
+    driver = FlowDriver(version({**nodes, "n": mail}, "t>m t>a a>n:error t>n", settings=rules))
+    driver.send(opened())
+    assert (last(driver)["endReason"], len(driver.sent)) == ("exited", 2)
+    driver.answer()
+    assert late(driver)[-1] == "late_result"
 
 
 def test_the_end_of_what_was_forgotten_is_no_news() -> None:

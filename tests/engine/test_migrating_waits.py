@@ -70,3 +70,24 @@ def test_exit_rules_are_those_of_the_new_version() -> None:
     driver.publish(drawn.model_copy(update={"version": 2, "settings": exits}), policy="migrate")
     driver.send(event("email_click", contactId="c1"))
     assert (driver.executions[0]["endReason"], driver.executions[0]["flowVersion"]) == ("exited", 2)
+
+
+def test_waits_that_are_over_at_once_keep_their_order_over_a_move_and_a_restart() -> None:
+    first, long = ("delay", {"delaySeconds": 10}), ("delay", {"delaySeconds": 60})
+    nodes: dict[str, Any] = {"t": OPEN, "first": first, "a": long, "b": long}
+    old, new = version(nodes, "t>first t>a t>b"), version(nodes, "t>first t>b t>a", number=2)
+
+    def order(*, restarts: bool) -> list[str]:
+        driver = FlowDriver(old)
+        driver.send(opened())
+        driver.publish(new, policy="migrate")
+        driver.advance(10)
+        if restarts:
+            again = FlowDriver(offset=driver.next_offset)
+            again.now_ms, again.flow_table = driver.now_ms, driver.flow_table
+            again.take_over(driver)
+            driver = again
+        driver.advance(50)
+        return [step["nodeId"] for step in driver.steps() if step["status"] == "succeeded"]
+
+    assert order(restarts=False) == order(restarts=True) == ["t", "first", "a", "b"]
