@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from agents.bootstrap import run_worker
-from cli.errors import Refused
 from cli.kafka import kafka_errors
 from cli.settings import find_settings, kafka_address
-from streams.readiness import HealthAddressError
 
 
 def command() -> None:
@@ -16,8 +14,5 @@ def command() -> None:
     all topics exist with equal partition counts.
     """
     settings = find_settings()
-    try:
-        with kafka_errors(kafka_address(settings)):
-            run_worker(settings)
-    except HealthAddressError as error:
-        raise Refused(str(error)) from error
+    with kafka_errors(kafka_address(settings)):
+        run_worker(settings)

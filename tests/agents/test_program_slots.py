@@ -8,7 +8,6 @@ from typing import Any
 import orjson
 
 from agents.program import FlowProgram
-from agents.tally import Tally
 from engine.flow import FlowHead, FlowVersion, StatusChange, VersionHead
 from engine.matching import FlowTable
 from engine.types import FlowId
@@ -35,7 +34,7 @@ def apply(tables: dict[str, Any], unit: Unit) -> None:
 
 
 def program_of(number: int, flows: FlowTable, tables: dict[str, Any]) -> FlowProgram:
-    program = FlowProgram(number, 2, flows, {}, lambda: START_MS, time_scale=1, all_facts=False, tally=Tally())
+    program = FlowProgram(number, 2, flows, {}, lambda: START_MS, time_scale=1, all_facts=False)
     program.restore(tables)
     return program
 

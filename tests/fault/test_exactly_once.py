@@ -20,8 +20,7 @@ from engine.ids import command_id, execution_id
 from engine.types import FlowId, NodeId, Subject
 from streams.topics import EXECUTIONS
 from tests.support.flows import version
-from tests.support.pipeline import Pipeline, header, values
-from tests.support.processes import Process
+from tests.support.pipeline import Pipeline, Worker, header, values
 
 pytestmark = [pytest.mark.services, pytest.mark.fault]
 
@@ -95,7 +94,7 @@ async def test_a_kill_in_the_middle_of_twenty_thousand_events(pipeline: Pipeline
     await verify(pipeline)
 
 
-async def pause_past_its_session(worker: Process, seconds: float) -> None:
+async def pause_past_its_session(worker: Worker, seconds: float) -> None:
     worker.signal(signal.SIGSTOP)
     await asyncio.sleep(seconds)
     worker.signal(signal.SIGCONT)
@@ -151,7 +150,7 @@ async def test_a_broker_that_goes_and_comes_back(pipeline: Pipeline) -> None:
     assert Counter(header(record, "ce_id") for record in commands) == dict.fromkeys(expected_commands(count), 1)
 
 
-async def _keep_alive(worker: Process) -> None:
+async def _keep_alive(worker: Worker) -> None:
     while True:
         await worker.revive()
         await asyncio.sleep(0.5)

@@ -38,11 +38,10 @@ class History:
 
     def contact(self, contact: str) -> dict[str, Any]:
         """Id, name, tags and segments."""
-        known: dict[str, Any] = {"id": contact, "tags": [], "segments": []}
+        known: dict[str, Any] = {**self.profile("contact", contact), "id": contact, "tags": [], "segments": []}
         for event in self.of("contact", contact):
             payload = event["payload"]
             if event["type"] == "contact_added":
-                known |= {key: payload[key] for key in ("name", "email", "source") if payload.get(key) is not None}
                 known["tags"] += [tag for tag in payload.get("tags") or [] if tag not in known["tags"]]
             elif event["type"] == "contact_tagged" and payload["tag"] not in known["tags"]:
                 known["tags"].append(payload["tag"])
@@ -52,6 +51,18 @@ class History:
                 known["segments"] = [one for one in known["segments"] if one != payload["segmentId"]]
                 if payload["action"] == "add":
                     known["segments"].append(payload["segmentId"])
+        return known
+
+    def profile(self, kind: str, entity: str) -> dict[str, Any]:
+        """What was said of a contact or user, and not taken back: nothing takes a value back, but another value."""
+        known: dict[str, Any] = {}
+        for event in self.of(kind, entity):
+            said: dict[str, Any] = {}
+            if event["type"] == "context_updated":
+                said = event["payload"]["attributes"]
+            elif event["type"] == "contact_added":
+                said = {key: event["payload"].get(key) for key in ("name", "email", "source")}
+            known |= {key: value for key, value in said.items() if value is not None}
         return known
 
     def status(self, campaign: str | None) -> Any:
@@ -77,4 +88,6 @@ def told_of(event: Event) -> tuple[str, str] | None:
         return ("campaign", payload["campaignId"]) if "campaignId" in payload else None
     if kind == "release_approaching":
         return ("release", payload["releaseId"]) if "releaseId" in payload else None
+    if kind == "context_updated":
+        return payload["entityType"], payload["entityId"]
     return None

@@ -1,279 +1,193 @@
-"""One execution, moved input by input: what is ready is found anew before each node."""
+"""One execution, moved input by input. The page calls them: event, timer, answer, resume; and what people ask of it."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from tests.reference import graph, nodes
-from tests.reference.values import MISSING, made_id, written
+from tests.reference import answers, nodes
+from tests.reference.acting import MESSAGES, Acting
+from tests.reference.listening import hears
+from tests.reference.reading import rendered
+from tests.reference.state import Flow, Key
 
-Key = tuple[str, int]
 PEOPLE = {"email_open", "email_click", "email_reply"}
+MONTH = 30 * 86_400_000
 
 
-class Execution:
-    """The state of one execution, as a bag of dicts."""
-
-    def __init__(self, flow: dict[str, Any], event: dict[str, Any], origin: str, shard: Any) -> None:
-        self.flow = flow
-        self.event = event
-        self.origin = origin
-        self.shard = shard
-        self.nodes = {node["id"]: node for node in flow["nodes"]}
-        self.edges: graph.Edges = [
-            (edge["sourceNodeId"], edge["targetNodeId"], edge["conditionLabel"]) for edge in flow["edges"]
-        ]
-        self.trigger = next(node["id"] for node in flow["nodes"] if node["type"] == "trigger")
-        self.rank = graph.ranks(self.trigger, self.edges)
-        self.back = graph.back_edges(self.trigger, self.edges)
-        self.id = made_id("x", flow["flowId"], event["source"], *event["subject"], event["id"])
-        self.limits = dict(shard.limits)
-        self.seq = 0
-        self.used = {"actions": 0, "writes": 0, "contacts": 0, "steps": 0}
-        self.arrived: dict[Key, list[int]] = {}
-        self.steps: dict[Key, dict[str, Any]] = {}
-        self.waits: dict[Key, int] = {}
-        self.outputs: dict[str, Any] = {}
-        self.tags: set[str] = set()
-        self.failed: Any = None
-        self.acted = False
-        self.end: str | None = None
-        self.status = "running"
-        self.moved: list[Key] = []
-        self.ran_already: list[Any] = []
-
-    # ---- inputs
+class Execution(Acting):
+    """What each input does."""
 
     def start(self) -> None:
         self.used["steps"] += 1
-        self.open((self.trigger, 1))
-        self.close((self.trigger, 1), "out", self.event["payload"])
+        key = (self.trigger, 1)
+        self.open(key)
+        self.close(key, "out", self.event["payload"])
         self.go_on()
 
-    def wake(self, key: Key) -> None:
-        del self.waits[key]
-        self.act(key, woken=True)
+    # ---- inputs before which exit rules are asked
+
+    def time(self, key: Key) -> None:
+        """A wait is over. What would act then, a pause holds: a message, a retry."""
+        if not self.begin():
+            return
+        wait = self.waits[key]
+        acts = wait["for"] not in {"event", "answer"} and (
+            wait["for"] != "delay" or self.nodes[key[0]]["subtype"] in MESSAGES
+        )
+        if acts and self.is_held():
+            wait["is_over"] = True
+        else:
+            self.wake(key)
         self.go_on()
 
-    def go_on(self) -> None:
-        while self.end is None:
-            ready = [key for key in self.pending() if self.may_run(key)]
-            if not ready:
-                break
-            self.run(min(ready, key=lambda key: (self.rank[key[0]], key[1])))
-        if self.end is None and not self.waits and not self.pending():
-            self.finish("completed")
+    def hear(self, event: dict[str, Any], *, reaches_goal: bool) -> None:
+        """An event that nothing here asks for is no input."""
+        flow = self.shard.flow_for(self)
+        heard = [key for key, wait in self.waits.items()
+                 if wait["for"] == "event" and hears(wait["type"], wait["match"], event)]  # fmt: skip
+        if not heard and not reaches_goal and self.exit_met(flow, event) is None:
+            return
+        if not self.begin(event):
+            return
+        if reaches_goal:
+            self.stop("goal")
+            return
+        for key in self.in_rank(heard):
+            del self.waits[key]
+            self.close(key, "event", {"event": event["payload"]}, {"event": event["payload"]})
+        self.go_on()
+
+    def answer(self, answer: answers.Answer) -> bool:
+        """Say whether it counts: a late one changes nothing."""
+        taken = [key for key, wait in self.waits.items()
+                 if "awaited" in wait and not answers.is_late(wait["awaited"], answer)]  # fmt: skip
+        if not taken:
+            return False
+        if self.begin():
+            self.take(taken[0], answer)
+            self.go_on()
+        return True
+
+    def resume(self, *, of_flow: bool) -> None:
+        if self.begin():
+            self.paused = self.paused and of_flow
+            self.go_on()
+
+    def begin(self, event: dict[str, Any] | None = None, *, asks: bool = True) -> bool:
+        """Move to a newer version, ask the exit rules; say whether it goes on."""
+        flow = self.shard.flow_for(self)
+        if flow is not self.flow and not self.move(flow):
+            self.stop("node_removed")
+            return False
+        rule = self.exit_met(self.flow, event) if asks else None
+        if rule is not None:
+            self.stop("exited", rule)
+        return rule is None
+
+    def exit_met(self, flow: Flow, event: dict[str, Any] | None) -> int | None:
+        """The place of the first exit rule that is met; one that cannot be answered is not."""
+        look = self.looker((self.trigger, 1))
+        for place, rule in enumerate(flow.get("settings", {}).get("exitWhen", ())):
+            if "event" in rule:
+                wanted = rendered(rule["event"].get("match", {}), look)
+                if event and hears(rule["event"]["type"], wanted, event):
+                    return place
+            else:
+                condition = rule["condition"]
+                try:
+                    config = rendered(condition["config"], look)
+                    if nodes.decide(condition["subtype"], config, look, self.world()) == "true":
+                        return place
+                except nodes.StepFailedError:
+                    continue
+        return None
+
+    # ---- what people and flows ask of it
+
+    def cancel(self) -> None:
+        if self.begin(asks=False):
+            self.stop("cancelled")
+
+    def pause(self) -> None:
+        """Hold before the next node from now on."""
+        if self.begin(asks=False):
+            self.paused = True
+            self.go_on()
+
+    def can_be_retried(self) -> bool:
+        """One that completed with failed steps, for 30 days."""
+        return self.end == "completed" and self.has_failed and self.shard.now < self.finished + MONTH
+
+    def retry(self) -> None:
+        """Go on from the failed nodes, same visit, next attempt; what was skipped only for that is open again."""
+        if not self.begin(asks=False):
+            return
+        self.end, self.status, self.failed, self.has_failed = None, "running", None, False
+        for key in [key for key, step in self.steps.items() if step["reason"] == "unreached"]:
+            del self.steps[key]
+        for key in self.failures():
+            del self.steps[key]
+            self.outputs.pop(key[0], None)
+            self.tries[key] = self.tries.get(key, 1) + 1
+        self.go_on()
+
+    def failures(self) -> list[Key]:
+        """Steps that failed without an error edge."""
+        return [key for key, step in self.steps.items() if step["status"] == "failed"
+                and not any(edge[0] == key[0] and edge[2] == "error" for edge in self.edges)]  # fmt: skip
+
+    def stop(self, reason: str, rule: int | None = None) -> None:
+        """End at once."""
+        self.finish(reason, rule)
         self.tell()
 
-    # ---- what is ready
+    # ---- versions
 
-    def pending(self) -> list[Key]:
-        """Where a branch has arrived and nothing has run."""
-        return [key for key in self.arrived if key not in self.steps]
+    def move(self, flow: Flow) -> bool:
+        """Go on by another version; say whether everything the execution stands at is still there.
 
-    def may_run(self, key: Key) -> bool:
-        if self.nodes[key[0]]["options"].get("join") != "all":
-            return True
-        live = [other for other in (*self.pending(), *self.waits) if other[0] != key[0]]
-        return not any(self.can_reach(other, key[0]) for other in live)
+        A wait keeps its due time and its config as it was; nodes are the same where their ids are, edges where they
+        join the same nodes.
+        """
+        stands = {key[0] for key in (*self.waits, *self.pending(), *(self.failures() if self.end else ()))}
+        was, subtypes = self.edges, {node: self.nodes[node]["subtype"] for node in stands}
+        self.on_version(flow)
+        if any(node not in self.nodes or self.nodes[node]["subtype"] != subtypes[node] for node in stands):
+            return False
+        now = [edge[:2] for edge in self.edges]
+        for key, places in self.arrived.items():
+            ends = [was[place][:2] if place is not None else None for place in places]
+            self.arrived[key] = [now.index(pair) if pair in now else None for pair in ends]
+        for key, wait in self.waits.items():
+            wait.setdefault("frozen", self.configs[key])
+        return True
 
-    def can_reach(self, start: Key, node: str) -> bool:
-        """Whether a branch can still get from here to a node: it ends where its visit of a node is taken already."""
-        latest = max(visit for _, visit in self.arrived) + 1
-        seen, frontier = {start}, [start]
-        while frontier:
-            at, visit = frontier.pop()
-            for place, (source, target, _label) in enumerate(self.edges):
-                if source != at:
-                    continue
-                if target == node:
-                    return True
-                key = (target, min(visit + (place in self.back), latest))
-                if key not in seen and key not in self.arrived:
-                    seen.add(key)
-                    frontier.append(key)
-        return False
+    # ---- waves
 
-    def follow(self, key: Key, port: str) -> None:
-        leaving = [(place, edge) for place, edge in enumerate(self.edges) if edge[0] == key[0]]
-        chosen = [way for way in leaving if way[1][2] == port]
-        if not chosen and port != "error":
-            chosen = [way for way in leaving if way[1][2] is None]
-        for place, (_, target, _) in chosen:
-            there = (target, key[1] + (place in self.back))
-            self.arrived.setdefault(there, []).append(place)
-            if there in self.steps:
-                self.ran_already.append([*key, target])
+    def is_held(self) -> bool:
+        return self.paused or self.shard.is_paused(self.flow["flowId"])
 
-    # ---- nodes
+    def over(self) -> list[Key]:
+        """Waits that are over, and held by a pause."""
+        return [key for key, wait in self.waits.items() if wait.get("is_over")]
 
-    def run(self, key: Key) -> None:
-        if self.used["steps"] >= self.limits["maxSteps"]:
-            self.limit(key, "maxSteps")
-            return
-        self.used["steps"] += 1
-        self.open(key)
-        if self.nodes[key[0]]["type"] == "action":
-            self.act(key, woken=False)
-            return
-        node = self.nodes[key[0]]
-        try:
-            answer = nodes.decide(node["subtype"], nodes.rendered(node["config"], self.looker(key)), self.looker(key),
-                                  self.world())  # fmt: skip
-        except nodes.StepFailedError as failed:
-            self.fail(key, failed)
-        else:
-            self.close(key, answer, {"result": answer})
+    def holds_something(self) -> bool:
+        """Whether a pause holds something of it."""
+        return bool(self.over() or [key for key in self.pending() if self.may_run(key)])
 
-    def act(self, key: Key, *, woken: bool) -> None:
-        node, look = self.nodes[key[0]], self.looker(key)
-        counts = node["subtype"] != "delay"
-        if counts and self.used["actions"] >= self.limits["maxActionsPerExecution"]:
-            self.limit(key, "maxActionsPerExecution")
-            return
-        config = nodes.rendered(node["config"], look)
-        try:
-            pause = None if woken else nodes.pause(node["subtype"], config, look)
-            command = None
-            if counts:
-                command = nodes.command(node["subtype"], config, look, self.world())
-            if pause and (until := self.until(pause, key[1])) > self.shard.now:
-                self.waits[key] = until
-                return
-        except nodes.StepFailedError as failed:
-            self.used["actions"] += counts
-            self.fail(key, failed)
-            return
-        writes = int(command is not None and command["type"] != "notify_user")
-        contacts = command["contacts"] if command else 0
-        if writes and self.used["writes"] + writes > self.limits["maxExternalWrites"]:
-            self.limit(key, "maxExternalWrites")
-            return
-        if contacts and self.used["contacts"] + contacts > self.limits["maxContactActions"]:
-            self.limit(key, "maxContactActions")
-            return
-        self.used["actions"] += counts
-        self.used["writes"] += writes
-        self.used["contacts"] += contacts
-        self.acted = self.acted or counts
-        output = {key: config[key] for key in ("message", "data") if node["subtype"] == "log_event" and key in config}
-        if command:
-            command_id = made_id("c", self.id, *key, 0)
-            self.steps[key]["commands"] = [command_id]
-            output["commandIds"] = [command_id]
-            self.shard.commands.append(
-                [command_id, *key, command["type"], command["payload"], self.event["subject"][1]]
-            )
-            if node["subtype"] == "tag_contact" and self.event["subject"] == (
-                "contact",
-                command["payload"]["contactId"],
-            ):
-                self.tags.add(config["tag"])
-        self.close(key, "out", output)
-
-    def until(self, pause: dict[str, Any], visit: int) -> int:
-        now: int = self.shard.now
-        wall = now + self.shard.late
-        until: int
-        if "until" in pause:
-            until = pause["until"]
-        else:
-            until = (wall if wall - now > 60_000 else now) + round(pause["seconds"] * 1000 / self.shard.scale)
-        return max(until, now + 1_000) if visit > 1 else until
-
-    # ---- what a node reads
-
-    def world(self) -> dict[str, Any]:
-        return {"now": self.shard.now, "scale": self.shard.scale, "history": self.shard.history, "tags": self.tags,
-                "subject": self.event["subject"], "user": self.flow["userId"]}  # fmt: skip
-
-    def looker(self, key: Key) -> Any:
-        event, history = self.event, self.shard.history
-        contact = event["subject"][1] if event["subject"][0] == "contact" else None
-        engagement = history.engagement(contact, event["payload"].get("campaignId"))
-        told = {word: engagement[word] for word in ("opened", "clicked", "replied")}
-        previous = min(self.arrived[key])
-        roots = {
-            "event": {**told, **event["payload"]},
-            "metadata": event["metadata"],
-            "trigger": {"type": event["type"], "source": event["source"], "timestamp": written(event["at"])},
-            "engagement": engagement,
-            "contact": history.contact(contact) if contact else {},
-            "previousNode": {"output": self.outputs[self.edges[previous][0]]},
-            "steps": {node: {"output": output} for node, output in self.outputs.items()},
-            "now": written(self.shard.now),
-        }
-
-        def look(path: str) -> Any:
-            value: Any = roots
-            for part in path.split("."):
-                if isinstance(value, list) and part.isdigit() and int(part) < len(value):
-                    value = value[int(part)]
-                elif isinstance(value, dict) and part in value:
-                    value = value[part]
-                else:
-                    return MISSING
-            return value
-
-        return look
-
-    # ---- steps
-
-    def open(self, key: Key) -> None:
-        self.steps[key] = {"status": "running", "port": None, "started": written(self.shard.now), "finished": None,
-                           "commands": [], "reason": None}  # fmt: skip
-        self.moved.append(key)
-
-    def close(self, key: Key, port: str, output: Any) -> None:
-        self.steps[key] |= {"status": "succeeded", "port": port, "finished": written(self.shard.now)}
-        self.outputs[key[0]] = output
-        self.moved.append(key)
-        self.follow(key, port)
-
-    def fail(self, key: Key, failed: nodes.StepFailedError) -> None:
-        self.steps[key] |= {"status": "failed", "port": "error", "finished": written(self.shard.now)}
-        field = failed.args[0] if failed.args else None
-        self.outputs[key[0]] = {"error": {"nodeId": key[0], "field": field}}
-        self.moved.append(key)
-        if self.failed is None and not any(edge[0] == key[0] and edge[2] == "error" for edge in self.edges):
-            self.failed = {"nodeId": key[0], "field": field}
-        self.follow(key, "error")
-
-    def skip(self, key: Key, reason: str) -> None:
-        if key not in self.steps:
-            self.open(key)
-            self.steps[key]["started"] = None
-        self.steps[key] |= {"status": "skipped", "reason": reason, "finished": written(self.shard.now)}
-        self.moved.append(key)
-
-    def limit(self, key: Key, name: str) -> None:
-        self.failed = {"nodeId": key[0], "field": name, "value": self.limits[name]}
-        self.skip(key, "limit")
-        self.finish("limit")
-
-    def finish(self, reason: str) -> None:
-        for key in (*self.waits, *self.pending()):
-            self.skip(key, reason)
-        self.waits = {}
-        for node in self.rank:
-            if not any(key[0] == node for key in self.steps):
-                self.skip((node, 1), "unreached")
-        self.end = reason
-        broken = self.failed is not None and reason != "limit"
-        self.status = "succeeded"
-        if reason == "limit" or (broken and self.acted):
-            self.status = "partial"
-        elif broken:
-            self.status = "failed"
-
-    def tell(self) -> None:
-        self.seq += 1
-        self.shard.told.append({
-            "execution": self.id, "seq": self.seq, "version": self.flow["version"], "status": self.status,
-            "end": self.end, "error": self.failed,
-            "steps": sorted([[*key, *self.steps[key].values()] for key in set(self.moved)], key=repr),
-            "waiting": sorted([*key, written(until)] for key, until in self.waits.items()),
-            "path": self.end and sorted([*key, step["status"], step["port"]] for key, step in self.steps.items()),
-            "alreadyRan": sorted(self.ran_already),
-        })  # fmt: skip
-        self.moved, self.ran_already = [], []
+    def go_on(self) -> None:
+        """Run what is ready in rank until nothing is, unless a pause holds it."""
+        while self.end is None and not self.is_held():
+            over = self.over()
+            ready = self.in_rank([*over, *(key for key in self.pending() if self.may_run(key))])
+            if not ready:
+                break
+            if ready[0] in over:
+                self.wake(ready[0])
+            else:
+                self.run(ready[0])
+        if self.end is None and not self.waits and not self.pending():
+            self.finish("completed")
+        if self.end is None:
+            self.status = "paused" if self.paused or self.holds_something() else "running"
+        self.tell()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.reference.chance import arm
+from tests.reference.reading import Look
 from tests.reference.values import MISSING, compare, is_number, read, same, written
 
-Read = Any
-"""Looks a path up; gives MISSING where nothing is there."""
 CENTURY = 100 * 365.25 * 86_400
 DAY = 86_400_000
 
@@ -16,9 +16,10 @@ class StepFailedError(Exception):
     """The step failed; the field it looked in, where it looked for an id."""
 
 
-def matches(subtype: str, config: dict[str, Any], event: dict[str, Any]) -> bool:
-    """Whether an event starts a flow with this trigger."""
-    payload = event["payload"]
+def starts(flow: dict[str, Any], event: dict[str, Any]) -> bool:
+    """Whether an event starts a version of a flow."""
+    trigger = next(node for node in flow["nodes"] if node["type"] == "trigger")
+    subtype, config, payload = trigger["subtype"], trigger["config"], event["payload"]
     if subtype != event["type"]:
         return False
     if subtype in {"email_open", "email_click", "email_reply"}:
@@ -36,21 +37,7 @@ def matches(subtype: str, config: dict[str, Any], event: dict[str, Any]) -> bool
     return subtype != "manual_trigger" and all(same(payload.get(key), value) for key, value in config.items())
 
 
-def rendered(value: Any, look: Read) -> Any:
-    """Fill in the templates: one that is all of a text keeps the type of its value."""
-    if isinstance(value, dict):
-        return {key: rendered(item, look) for key, item in value.items()}
-    if not isinstance(value, str) or "{{" not in value:
-        return value
-    before, _, rest = value.partition("{{")
-    path, _, after = rest.partition("}}")
-    found = look(path.strip())
-    if not before and not after:
-        return "" if found is MISSING else found
-    return before + ("" if found is MISSING or found is None else str(found)) + after
-
-
-def decide(subtype: str, config: dict[str, Any], look: Read, world: dict[str, Any]) -> str:
+def decide(subtype: str, config: dict[str, Any], look: Look, world: dict[str, Any]) -> str:
     """The outcome of a condition."""
     if subtype == "if_field_match":
         answer = compare(config["operator"], look(config["field"]), config.get("value"))
@@ -69,6 +56,8 @@ def decide(subtype: str, config: dict[str, Any], look: Read, world: dict[str, An
         if value is None:
             raise StepFailedError
         answer = value > config["threshold"]
+    elif subtype == "ab_split":
+        return arm(world["subject"], config.get("salt") or world["node"], config["variants"])
     else:
         contact = look("event.contactId")
         answer = False
@@ -82,7 +71,7 @@ def decide(subtype: str, config: dict[str, Any], look: Read, world: dict[str, An
     return "true" if answer else "false"
 
 
-def pause(subtype: str, config: dict[str, Any], look: Read) -> dict[str, Any] | None:
+def pause(subtype: str, config: dict[str, Any], look: Look) -> dict[str, Any] | None:
     """What an action waits for first: seconds, or a time; None where it does not wait."""
     if subtype == "send_email_campaign" and config.get("delay"):
         return {"seconds": config["delay"]}
@@ -99,7 +88,7 @@ def pause(subtype: str, config: dict[str, Any], look: Read) -> dict[str, Any] | 
     return {"until": until}
 
 
-def command(subtype: str, config: dict[str, Any], look: Read, world: dict[str, Any]) -> dict[str, Any] | None:
+def command(subtype: str, config: dict[str, Any], look: Look, world: dict[str, Any]) -> dict[str, Any] | None:
     """The payload of an action's command, and how many contacts it addresses; None where there is no command."""
     now = world["now"]
     contacts = 0
@@ -118,7 +107,7 @@ def command(subtype: str, config: dict[str, Any], look: Read, world: dict[str, A
         payload |= {"scheduleAt": written(now + config["delayDays"] * DAY), "toContactIds": [contact]}
         if campaign := text(look("event.campaignId")):
             payload["originalCampaignId"] = campaign
-        contacts = 1
+        return {"type": subtype, "payload": payload, "contacts": 1, "lead": round(config["delayDays"] * DAY)}
     elif subtype == "update_segment":
         payload = {"contactId": needed(look, "event.contactId"), "segmentId": config["segmentId"],
                    "action": config["action"]}  # fmt: skip
@@ -141,7 +130,7 @@ def command(subtype: str, config: dict[str, Any], look: Read, world: dict[str, A
     return {"type": subtype, "payload": payload, "contacts": contacts}
 
 
-def needed(look: Read, path: str) -> str:
+def needed(look: Look, path: str) -> str:
     """An id that must be there."""
     found = text(look(path))
     if found is None:

@@ -1,161 +1,145 @@
-"""Stories for the comparison: flows of any shape, and what happens to them, drawn by few draws each."""
+"""Stories for the comparison: flows, and what happens to them. A theme says which of it is likely."""
 
 from __future__ import annotations
 
-from itertools import product
 from typing import Any
 
 from hypothesis import strategies as st
 
-from engine.nodes.registry import node_types
-from engine.reading import build_graph
-from engine.validation import validate_graph
+from tests.reference import parts
+from tests.reference.drawing import Flow, drawn_flows
+from tests.reference.parts import EVENTS, EXITS, GOALS, METADATA, OPENED, TRIGGERS, ZONES, numbers_of
 
-Flow = dict[str, Any]
 Story = dict[str, Any]
-MAIL = {"subject": "s", "body": "Hi {{ contact.name }}!", "fromEmail": "a@example.com"}
-TRIGGERS: list[tuple[str, dict[str, Any]]] = [
-    *[("email_open", {})] * 8, ("email_open", {"campaignId": "k1"}),
-    ("email_open", {"allCampaigns": False}), ("email_click", {"urlContains": "spotify", "campaignIds": ["k1", "k2"]}),
-    ("email_reply", {"requiredKeywords": ["love", "PLAY"]}), ("segment_updated", {"segmentId": "warm"}),
-    ("segment_updated", {"action": "remove"}), ("contact_added", {"requiredTags": ["vip"]}),
-    ("campaign_status_changed", {"newStatus": "live"}), ("campaign_created", {"genre": "house"}),
-    ("release_approaching", {"daysUntilRelease": 7}), ("asset_uploaded", {}), ("manual_trigger", {}),
-]  # fmt: skip
-PARTS: list[tuple[str, dict[str, Any]]] = [
-    ("delay", {"delaySeconds": 0}), *[("delay", {"delaySeconds": 30}), ("delay", {"delaySeconds": 60})] * 4,
-    ("delay", {"delaySeconds": 86_400}), ("delay", {"delaySeconds": "{{ event.n }}"}),
-    ("delay", {"untilField": "event.when"}), ("delay", {"until": "2026-09-22T00:00:00Z"}),
-    ("send_email_campaign", MAIL), ("send_email_campaign", {**MAIL, "toSegmentId": "warm"}),
-    ("send_email_campaign", {**MAIL, "toContactIds": ["c1", "c2", "c3"]}),
-    ("send_email_campaign", {**MAIL, "delay": 30}),
-    ("schedule_followup", {"subject": "s", "body": "b", "fromEmail": "a@example.com", "delayDays": 3}),
-    ("update_segment", {"segmentId": "warm", "action": "add"}), ("tag_contact", {"tag": "vip"}),
-    ("create_release_task", {"title": "{{ event.n }}.", "dueDateDays": 2}), ("notify_user", {"message": "m"}),
-    ("update_cmg_node", {"outcome": "won"}), ("log_event", {"message": "m", "data": {"n": "{{ event.n }}"}}),
-    ("log_event", {"message": "m", "data": {"was": "{{ previousNode.output.result }}"}}),
-    ("if_field_match", {"field": "event.n", "operator": "greater_than", "value": 1}),
-    ("if_field_match", {"field": "event.replied", "operator": "equals", "value": False}),
-    ("if_field_match", {"field": "previousNode.output.result", "operator": "equals", "value": "true"}),
-    ("if_field_match", {"field": "steps.n1.output", "operator": "exists"}),
-    ("if_field_match", {"field": "event.tags", "operator": "contains", "value": "vip"}),
-    ("if_field_match", {"field": "event.n", "operator": "in", "value": [1, "x", None]}),
-    ("if_field_match", {"field": "steps.n2.output.data.n", "operator": "not_equals", "value": 1}),
-    ("if_segment_contains", {"segmentId": "warm"}), ("if_tag_present", {"tag": "vip"}),
-    ("if_metric_greater", {"metric": "openRate", "threshold": 0}),
-    ("if_metric_greater", {"metric": "plays", "threshold": 3}),
-    ("if_metric_greater", {"metric": "openCount", "threshold": 1, "scope": "contact"}),
-    ("if_time_elapsed", {"timestampField": "engagement.lastOpenedAt", "elapsedSeconds": 3_600}),
-    ("if_time_elapsed", {"timestampField": "trigger.timestamp", "elapsedSeconds": 30}),
-    ("if_campaign_status", {"expectedStatus": "live"}),
-]  # fmt: skip
-TEXTS: list[dict[str, Any]] = [{}, {"n": 1}, {"n": 2.5}, {"n": "x"}, {"n": 40, "tags": ["vip"]}, {"n": None},
-                               {"when": "2026-09-23"}, {"when": "soon", "replied": True}, {"n": -1}]  # fmt: skip
-OF_CONTACT: list[tuple[str, dict[str, Any]]] = [
-    ("email_open", {}), ("email_open", {}), ("email_click", {"linkUrl": "https://spotify.com/x"}),
-    ("email_reply", {"replyText": "I LOVE it"}), ("contact_added", {"name": "Ada", "tags": ["vip", "dj"]}),
-    ("contact_added", {"name": "Bob"}), ("segment_updated", {"segmentId": "warm", "action": "add"}),
-    ("segment_updated", {"segmentId": "warm", "action": "remove"}), ("contact_tagged", {"tag": "vip"}),
-    ("contact_untagged", {"tag": "vip"}), ("campaign_status_changed", {"newStatus": "live"}),
-]  # fmt: skip
-OF_OTHERS: list[tuple[str, dict[str, Any]]] = [
-    ("campaign_created", {"campaignId": "k1", "genre": "house", "status": "draft"}),
-    ("campaign_status_changed", {"campaignId": "k1", "oldStatus": "draft", "newStatus": "live"}),
-    ("campaign_metrics_updated", {"campaignId": "k1", "metrics": {"openRate": 0.5, "plays": 4}}),
-    ("release_approaching", {"releaseId": "r1", "daysUntilRelease": 7}), ("asset_uploaded", {"assetId": "a1"}),
-    ("release_approaching", {"releaseId": "r1", "daysUntilRelease": 7, "campaignId": "k1"}), ("unheard_of", {}),
-    ("email_open", {"campaignId": "k1"}),
-]  # fmt: skip
-METADATA: list[dict[str, Any]] = [{"userId": "user_001"}] * 12 + [
-    {"userId": "user_001", "depth": 11}, {"userId": "user_001", "depth": 10, "releaseId": "r2"}, {"userId": "u2"}, {},
-]  # fmt: skip
-EVENTS: list[dict[str, Any]] = [
-    *(
-        {"type": kind, "source": "tap", "payload": {"contactId": contact, **campaign, **payload, **text}}
-        for (kind, payload), contact, campaign, text in product(
-            OF_CONTACT, ["c1", "c1", "c2"], [{"campaignId": "k1"}, {"campaignId": "k2"}, {}], TEXTS
-        )
-    ),
-    *(
-        {"type": kind, "source": "tap", "payload": {**payload, **text}}
-        for (kind, payload), text in product(OF_OTHERS * 3, TEXTS)
-    ),
-    *({"type": "email_open", "source": "tap", "payload": {"contactId": "c1", "campaignId": "k1"}, "timestamp": at}
-      for at in ("2026-09-20T00:00:00Z", "2026-09-21T02:00:00+02:00")),
-]  # fmt: skip
-LABELS: dict[str, list[str | None]] = {
-    "trigger": [None], "action": [None, None, None, "error"], "condition": [None, "true", "true", "false", "error"],
-}  # fmt: skip
-MOST = 7
-NUMBERS = st.tuples(st.integers(0, MOST), st.integers(1, MOST), st.integers(0, 59))
+Verb = tuple[str, Any]
 LIMITS: list[dict[str, int]] = [
     {}, {}, {"maxActionsPerExecution": 3}, {"maxExternalWrites": 2}, {"maxContactActions": 4},
     {"maxActionsPerExecution": 6, "maxExternalWrites": 4, "maxContactActions": 5},
 ]  # fmt: skip
 
+# ---- settings
 
-@st.composite
-def drawn_flows(draw: st.DrawFn, flow_id: str, version: int) -> Flow:
-    """A valid flow: what is not valid about a drawing is taken out of it."""
-    parts = draw(st.lists(st.sampled_from(PARTS), min_size=2, max_size=MOST))
-    trigger, joins = draw(st.sampled_from(TRIGGERS)), draw(st.sampled_from([0, 4, 8, 16, 32, 64, 24, 40, 255]))
-    ways = draw(st.lists(NUMBERS, min_size=len(parts) + 2, max_size=len(parts) + 6))
-    nodes = [{"id": "t", "ref": "t", "type": "trigger", "subtype": trigger[0], "config": trigger[1], "options": {}}]
-    for place, (subtype, config) in enumerate(parts, 1):
-        nodes.append({
-            "id": f"n{place}", "ref": f"n{place}", "type": node_types()[subtype].kind, "subtype": subtype,
-            "config": config, "options": {"join": "all"} if joins >> place & 1 else {},
-        })  # fmt: skip
-    pairs: list[tuple[int, int, int]] = []
-    for place, (source, target, more) in enumerate(ways, 1):
-        is_extra = place > len(parts)
-        at = target % len(parts) + 1 if is_extra else place
-        pairs.append((source % (len(parts) + 1 if is_extra else place), at, more))
-    if draw(st.booleans()):
-        pairs = [pair for pair in pairs if pair[0] < pair[1]]
-    pairs.sort(key=lambda pair: pair[2] // 5)
-    for repair in range(3):
-        if repair == 1:
-            nodes = [{**node, "options": {}} for node in nodes]
-        if repair == 2:
-            pairs = [pair for pair in pairs if pair[0] < pair[1]]
-        edges = [_edge(nodes, place, pair) for place, pair in enumerate(pairs)]
-        if validate_graph(build_graph(nodes, edges)).is_valid:
-            break
-    return {"flowId": flow_id, "version": version, "name": flow_id, "userId": "user_001", "nodes": nodes,
-            "edges": edges}  # fmt: skip
+ENTRY = st.fixed_dictionaries(
+    {"rule": st.sampled_from(["every_event", "once", "after_exit", "cooldown", "once_per"])},
+    optional={
+        "cooldownSeconds": st.sampled_from([0, 31, 60, 4_000]), "maxRunning": st.sampled_from([1, 2]),
+        "field": st.sampled_from(["event.campaignId", "event.n", "contact.name"]),
+    },
+)  # fmt: skip
+HOLDOUT = st.fixed_dictionaries({"percent": st.sampled_from([30, 50, 99.5])}, optional={"salt": st.just("s")})
+GOAL, EXIT_WHEN = st.sampled_from(GOALS), st.lists(st.sampled_from(EXITS), min_size=1, max_size=2)
+CAPS = st.fixed_dictionaries(
+    {"max": st.integers(1, 3), "scope": st.sampled_from(["flow", "all"])},
+    optional={"windowSeconds": st.sampled_from([60, 86_400, 604_800])},
+) | st.fixed_dictionaries({"max": st.integers(1, 2), "calendar": st.sampled_from(["day", "week", "month"])})
+CLOCK = st.sampled_from(["00:00", "02:30", "08:00", "12:15", "17:00", "21:00"])
+HOURS = st.lists(CLOCK, min_size=2, max_size=2, unique=True).map(lambda ends: {"from": ends[0], "to": ends[1]})
+WINDOW = st.tuples(HOURS, st.sampled_from([{}, {}, {"weekdays": ["mon"]}, {"weekdays": ["tue", "sat", "sun"]}])).map(
+    lambda drawn: drawn[0] | drawn[1]
+)
+MANNERS = st.fixed_dictionaries(
+    {"onHeld": st.sampled_from(["defer", "defer", "defer", "skip", "exit"])},
+    optional={
+        "caps": st.lists(CAPS, max_size=2), "quietHours": HOURS, "sendWindow": WINDOW,
+        "timezone": st.sampled_from(ZONES),
+        "expireAfterSeconds": st.sampled_from([0, 3_600, 86_400, 20 * 86_400]),
+    },
+)  # fmt: skip
+ON_RESUME = st.sampled_from([{"mode": "skip"}, {"maxAgeSeconds": 60}, {"mode": "process"}])
+OF_ENTRIES = st.fixed_dictionaries(
+    {}, optional={"entry": ENTRY, "exitWhen": EXIT_WHEN, "goal": GOAL, "holdout": HOLDOUT}
+)
+OF_MANNERS = st.fixed_dictionaries({"messages": MANNERS}, optional={"goal": GOAL})
+OF_CHANGES = st.fixed_dictionaries(
+    {}, optional={"onResume": ON_RESUME, "exitWhen": EXIT_WHEN, "goal": GOAL, "entry": ENTRY}
+)
+NONE: st.SearchStrategy[dict[str, Any]] = st.just({})
 
-
-def _edge(nodes: list[dict[str, Any]], place: int, pair: tuple[int, int, int]) -> dict[str, Any]:
-    source, target, more = pair
-    labels = LABELS[str(nodes[source]["type"])]
-    return {"id": f"e{place}", "sourceNodeId": nodes[source]["id"], "targetNodeId": nodes[target]["id"],
-            "conditionLabel": labels[more % len(labels)]}  # fmt: skip
-
+# ---- what happens
 
 SENT = st.tuples(st.just("send"), st.integers(0, len(EVENTS) * len(METADATA) - 1))
-STARTED = st.tuples(st.just("send"), st.sampled_from([
-    number for number in range(len(EVENTS) * len(METADATA))
-    if EVENTS[number // len(METADATA)]["type"] == "email_open" and number % len(METADATA) == 0
-]))  # fmt: skip
-LATER = st.lists(
-    SENT | SENT | STARTED | STARTED
-    | st.tuples(st.just("advance"), st.sampled_from([0.5, 29, 31, 60, 4_000, 86_400, 700_000]))
-    | st.tuples(st.sampled_from(["repeat", "trigger", "publish", "archive"]), st.integers(0, 9)),
-    min_size=2, max_size=11,
-)  # fmt: skip
-INPUTS = st.tuples(STARTED, LATER).map(lambda drawn: [drawn[0], *drawn[1]])
-STORIES = st.fixed_dictionaries({
-    "flows": st.tuples(drawn_flows("f1", 1), drawn_flows("f2", 1)) | st.tuples(drawn_flows("f1", 1)),
-    "newer": st.none() | drawn_flows("f1", 2),
-    "limits": st.sampled_from(LIMITS),
-    "scale": st.sampled_from([1.0, 1.0, 1.0, 10.0]),
-    "late": st.sampled_from([0, 0, 0, 30_000, 90_000]),
-    "inputs": INPUTS,
-})  # fmt: skip
+STARTED = st.tuples(st.just("send"), st.sampled_from(numbers_of("email_open")))
+HEARD = st.tuples(st.sampled_from(["send", "tie"]), st.sampled_from(
+    [*numbers_of("email_open"), *numbers_of("email_reply"), *numbers_of("email_click")]
+))  # fmt: skip
+PEOPLE = st.tuples(st.just("send"), st.sampled_from(numbers_of("context_updated")))
+NUMBER = st.integers(0, 59)
+ANSWERED = st.tuples(st.just("answer"), NUMBER)
+AGAIN = st.tuples(st.sampled_from(["repeat", "trigger"]), NUMBER)
+PUBLISHED = st.tuples(st.sampled_from(["publish", "archive"]), NUMBER)
+CHANGED = st.tuples(
+    st.sampled_from(["pause", "resume", "pause", "resume", "publish", "publish", "archive", "drain"]), NUMBER
+)
+ASKED = st.tuples(st.just("control"), NUMBER)
 
 
-def event_of(number: int, place: int) -> dict[str, Any]:
-    """The event of a number, as the `place`-th input."""
-    metadata = METADATA[number % len(METADATA)]
-    return {"id": f"e{place}", **EVENTS[number // len(METADATA)], "metadata": metadata}
+def time(*seconds: float) -> st.SearchStrategy[Verb]:
+    return st.tuples(st.just("advance"), st.sampled_from(seconds))
+
+
+SOON = time(0.5, 10, 29, 31, 60, 100)
+LATER = time(0.5, 29, 31, 60, 4_000, 86_400, 700_000)
+DAYS = time(60, 3_600, 30_000, 86_400, 200_000)
+LONG = time(29, 31, 60, 4_000, 2_700_000)
+
+
+def stories(
+    inputs: st.SearchStrategy[Verb],
+    nodes: list[parts.Part],
+    *,
+    triggers: list[parts.Part] = OPENED,
+    settings: st.SearchStrategy[dict[str, Any]] = NONE,
+    awaits: list[int] | None = None,
+    house: st.SearchStrategy[dict[str, Any]] = NONE,
+) -> st.SearchStrategy[Story]:
+    """Stories of a theme.
+
+    Args:
+        inputs: what happens.
+        nodes: what the flows are made of.
+        triggers: what starts them.
+        settings: of the flows.
+        awaits: which nodes await answers, as bits.
+        house: what the user asks of all flows.
+    """
+    first = drawn_flows("f1", nodes, triggers, settings, awaits)
+    other = drawn_flows("f2", nodes, triggers, settings, awaits)
+    flows: st.SearchStrategy[tuple[list[Flow], ...]] = st.tuples(first, other) | st.tuples(first)
+    told = st.tuples(STARTED, st.lists(inputs, min_size=2, max_size=12))
+    return st.fixed_dictionaries({
+        "flows": flows,
+        "limits": st.sampled_from(LIMITS),
+        "house": house,
+        "scale": st.sampled_from([1.0, 1.0, 1.0, 10.0]),
+        "late": st.sampled_from([0, 0, 0, 30_000, 90_000]),
+        "inputs": told.map(lambda drawn: [drawn[0], *drawn[1]]),
+        "cuts": st.integers(0, 2**13 - 1),
+        "crash": st.integers(0, 15),
+    })  # fmt: skip
+
+
+AWAITS = [0, 255, 170, 84, 36, 62]
+THEMES: dict[str, st.SearchStrategy[Story]] = {
+    "waves": stories(SENT | SENT | STARTED | STARTED | LATER | AGAIN | PUBLISHED, parts.OF_WAVES, triggers=TRIGGERS),
+    "answers": stories(
+        STARTED | HEARD | HEARD | SOON | SOON | LATER | ANSWERED | ANSWERED | ANSWERED, parts.OF_ANSWERS, awaits=AWAITS
+    ),
+    "entries": stories(
+        STARTED | STARTED | HEARD | HEARD | SENT | SOON | LATER | AGAIN | PUBLISHED, parts.OF_ENTRIES,
+        settings=OF_ENTRIES, house=st.sampled_from([{}, {}, {}, {"holdout": {"percent": 40}}]),
+    ),
+    "manners": stories(
+        STARTED | STARTED | HEARD | DAYS | DAYS | PEOPLE | AGAIN, parts.OF_MANNERS, settings=OF_MANNERS | NONE,
+        house=st.fixed_dictionaries({}, optional={"messages": MANNERS}),
+    ),
+    "changes": stories(
+        STARTED | HEARD | SOON | SOON | LONG | CHANGED | CHANGED | ASKED | ASKED | ANSWERED, parts.OF_CHANGES,
+        settings=OF_CHANGES, awaits=AWAITS,
+    ),
+    "all": stories(
+        SENT | STARTED | STARTED | HEARD | HEARD | SOON | LATER | DAYS | PEOPLE | ANSWERED | AGAIN | CHANGED | ASKED,
+        [*parts.OF_WAVES, *parts.OF_ANSWERS, *parts.OF_MANNERS], triggers=TRIGGERS, awaits=AWAITS,
+        settings=OF_ENTRIES | OF_MANNERS | OF_CHANGES,
+        house=st.fixed_dictionaries({}, optional={"messages": MANNERS}),
+    ),
+}  # fmt: skip

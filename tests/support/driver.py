@@ -101,7 +101,7 @@ class FlowDriver:
         known = self.flow_table.snapshot().flows.get(version.flow_id)
         heads = known.head.versions if known else ()
         statuses = known.head.statuses if known else ()
-        if not statuses or statuses[-1].status != "published":
+        if not statuses or statuses[-1].status == "archived":  # what is paused stays so
             statuses = (*statuses, StatusChange(status="published", at_ms=at))
         self._change(
             FlowHead(
@@ -181,8 +181,13 @@ class FlowDriver:
 
     def resume(self, flow_id: str = "flow-1", *, until: int | None = None) -> None:
         """Resume a flow, and have it take what the pause held again, up to a number of matches."""
+        pauses = [change.at_ms for change in self.flow_table.snapshot().flows[FlowId(flow_id)].head.statuses]
         self.set_status(flow_id, "published")
-        held = [one for one in self.decisions if (one["decision"], one["flowId"]) == ("held", flow_id)]
+        held = [
+            one for one in self.decisions
+            if (one["decision"], one["reason"], one["flowId"]) == ("held", "paused", flow_id)
+            and parse_rfc3339(one["at"]) >= pauses[-1]
+        ]  # fmt: skip
         for one in held[:until]:
             offset = one["input"]["offset"]
             event, by_hand, version = self.log[offset]
@@ -192,12 +197,13 @@ class FlowDriver:
 
     def control(self, verb: Verb, execution: str | None = None) -> None:
         """Have an execution paused, resumed, cancelled or retried; the one that started last where none is named."""
-        newest = self.executions[-1]
-        named = ExecutionId(execution or newest["executionId"])
+        executions = self.executions
+        known = next((one for one in executions if one["executionId"] == execution), executions[-1])
+        named = ExecutionId(execution or known["executionId"])
         offset = self._take_offset()
-        subject = newest["subject"]
+        subject = known["subject"]
         wish = {
-            "type": f"execution_{verb}", "source": "mal", "metadata": {"userId": newest["userId"]},
+            "type": f"execution_{verb}", "source": "mal", "metadata": {"userId": known["userId"]},
             "payload": {"entityType": subject["type"], "entityId": subject["id"], "executionId": named},
         }  # fmt: skip
         read = read_event(wish, default_id=f"event-{offset}", default_timestamp_ms=self.now_ms)

@@ -1,0 +1,49 @@
+"""A flow over time: its versions and the policy of each, and whether it is paused or archived."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class Published:
+    """A flow that was published."""
+
+    def __init__(self, flow: dict[str, Any]) -> None:
+        self.id: str = flow["flowId"]
+        self.status = "published"
+        self.versions: dict[int, dict[str, Any]] = {}
+        self.policies: dict[int, str] = {}
+        self.held: list[dict[str, Any]] = []
+        """Matches that the pause holds: the event, when, and whether by hand."""
+        self.publish(flow, "pin")
+
+    def publish(self, flow: dict[str, Any], policy: str) -> None:
+        """Freeze the next version; a paused flow stays paused."""
+        self.versions[flow["version"]] = flow
+        self.policies[flow["version"]] = policy
+
+    @property
+    def newest(self) -> dict[str, Any]:
+        return self.versions[max(self.versions)]
+
+    @property
+    def takes(self) -> bool:
+        """Whether events match it; a paused flow holds them."""
+        return self.status in {"published", "paused"}
+
+    def version_for(self, version: int) -> dict[str, Any]:
+        """The highest above that was published with `migrate`, which an execution moves to at its next input."""
+        later = [number for number, policy in self.policies.items() if policy == "migrate" and number > version]
+        return self.versions[max(later, default=version)]
+
+    def ends(self, version: int) -> bool:
+        """Whether executions on a version end, since a later one was published with `exit`."""
+        return any(policy == "exit" and number > version for number, policy in self.policies.items())
+
+
+def is_skipped(setting: dict[str, Any] | None, age: int, scale: float) -> bool:
+    """Whether a match that a pause held so long starts nothing on resume: the setting `onResume`."""
+    if not setting:
+        return False
+    oldest = setting.get("maxAgeSeconds")
+    return setting.get("mode") == "skip" or (oldest is not None and age > oldest * 1000 / scale)
