@@ -37,7 +37,8 @@ def build_app(settings: Settings, shards: Shards, partitions: int) -> BatchApp:
         shards: works on what is assigned; gets the tables of the app.
         partitions: of every topic that carries subjects.
     """
-    worker = uuid4().hex[:12]
+    # With an id of its own a worker that comes back within its session has its shards again, and no other is disturbed.
+    worker = settings.worker_id or uuid4().hex[:12]
     app = BatchApp(
         APP_ID,
         kafka=settings.kafka_client(),
@@ -46,6 +47,7 @@ def build_app(settings: Settings, shards: Shards, partitions: int) -> BatchApp:
         # The assignor knows workers by this address. Nothing listens there.
         canonical_url=f"http://worker-{worker}:1",
         broker_client_id=f"mal-worker-{worker}",
+        consumer_group_instance_id=settings.worker_id,
         web_enabled=False,
         datadir=str(settings.data_dir / "faust"),
         topic_partitions=partitions,

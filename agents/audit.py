@@ -6,24 +6,26 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaError
 
+from agents.audit_health import AuditHealth
 from agents.audit_outage import POSTGRES_AWAY, Outage
 from agents.audit_outbox import relay_outbox
 from agents.audit_reader import AuditReader, audit_consumer
 from agents.audit_retirement import retire_versions
+from agents.health import serving
+from agents.metric_table import AUDIT, new_registry
 from store.pool import Pool, create_pool
 from streams.admin import check_topics
 from streams.logs import configure_logging
 from streams.readiness import READY_VARIABLE, say_ready
 from streams.settings import Settings
 
-LAG_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 2.0
 """For each of: the tasks, the consumer, the connections. What takes longer is cut off; nothing is lost by that."""
 CONNECTIONS: Final = 8
@@ -41,6 +43,7 @@ async def run_audit(settings: Settings) -> None:
     Raises:
         ValueError: nobody says where Kafka or Postgres is.
         TopicsError: topics are missing.
+        HealthAddressError: the address of its health is taken.
         KafkaError: Kafka is away at the start, or refuses.
     """
     configure_logging(settings.log_level)
@@ -52,21 +55,26 @@ async def run_audit(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     await check_topics(settings)
-    await _until(stop, _audit(settings.postgres_dsn.get_secret_value(), kafka))
+    health = AuditHealth()
+    registry = new_registry(AUDIT, health)
+    async with serving(settings.health_host, settings.health_port, health, registry) as address:
+        log.info("health and metrics are at %s", address)
+        ready = partial(_say_ready, address)
+        await _until(stop, _audit(settings.postgres_dsn.get_secret_value(), kafka, health, ready), health)
     log.info("stopped")
 
 
-async def _audit(dsn: str, kafka: dict[str, Any]) -> None:
+async def _audit(dsn: str, kafka: dict[str, Any], health: AuditHealth, on_ready: Callable[[], None]) -> None:
     async with _connected(dsn) as pool, _consuming(kafka) as consumer:
-        reader = AuditReader(consumer, pool, on_ready=_say_ready)
+        reader = health.reader = AuditReader(consumer, pool, on_ready)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(reader.run())
-            tasks.create_task(_tell_lag(reader))
+            tasks.create_task(health.watch())
             tasks.create_task(relay_outbox(pool, kafka))
             tasks.create_task(retire_versions(pool, kafka))
 
 
-async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None], health: AuditHealth) -> None:
     """Run until asked to stop; what ends before that by itself has failed, and raises."""
     running = asyncio.create_task(work)
     asked = asyncio.create_task(stop.wait())
@@ -74,6 +82,7 @@ async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
     asked.cancel()
     if running.done():
         await running
+    health.is_stopping = True
     running.cancel()
     _, still_running = await asyncio.wait({running}, timeout=3 * STOP_SECONDS)
     if still_running:
@@ -117,18 +126,6 @@ async def _consuming(kafka: dict[str, Any]) -> AsyncIterator[AIOKafkaConsumer]:
             log.warning("Kafka did not answer while we left; it finds out by itself")
 
 
-async def _tell_lag(reader: AuditReader) -> None:
-    while True:
-        await asyncio.sleep(LAG_SECONDS)
-        try:
-            lags = await reader.lag()
-        except KafkaError as error:
-            log.warning("the lag is not known: %s", error)
-            continue
-        if lags:
-            log.info("to be written: %s", ", ".join(f"{lag} of {topic}" for topic, lag in sorted(lags.items())))
-
-
-def _say_ready() -> None:
+def _say_ready(address: str) -> None:
     log.info("ready")
-    say_ready(os.environ.get(READY_VARIABLE))
+    say_ready(os.environ.get(READY_VARIABLE), health=address)

@@ -28,6 +28,11 @@ class Outage:
         self._failures = 0
         self._pause_seconds = FIRST_PAUSE_SECONDS
 
+    @property
+    def is_on(self) -> bool:
+        """Whether it has failed, and not worked since."""
+        return self._failures > 0
+
     def failed(self, error: BaseException) -> float:
         """Take note of a failure, and return how many seconds to wait before the next try."""
         if not self._failures:

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -55,6 +58,20 @@ def audit_consumer(kafka: Mapping[str, Any]) -> AIOKafkaConsumer:
     )
 
 
+@dataclass(slots=True)
+class AuditTally:
+    """What was written since the process started: records by topic, rows by table, and what was skipped, by topic.
+
+    `committed_at` is the Unix time of the last commit, 0 before the first.
+    """
+
+    records: Counter[str] = field(default_factory=Counter)
+    rows: Counter[str] = field(default_factory=Counter)
+    foreign: Counter[str] = field(default_factory=Counter)
+    commits: int = 0
+    committed_at: float = 0.0
+
+
 class AuditReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
     """Has what comes on our partitions written, for ever.
 
@@ -71,8 +88,21 @@ class AuditReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         self._writer = AuditWriter(pool)
         self._outage = Outage(log, "the audit cannot write")
         self._has_joined = False
+        self.tally = AuditTally()
         self._next: dict[TopicPartition, int] = {}
         """What comes next on each partition whose position is known. A rebalance makes a new dictionary."""
+        self._last: dict[TopicPartition, int] = {}
+        """What came next on partitions when that was last known: the lag is told also while nothing can be written."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether partitions have been assigned, and their positions were known."""
+        return self._on_ready is None
+
+    @property
+    def is_away(self) -> bool:
+        """Whether Postgres or Kafka fails now, and is tried again."""
+        return self._outage.is_on
 
     async def run(self) -> None:
         """Read and write until cancelled.
@@ -101,7 +131,8 @@ class AuditReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
 
     async def lag(self) -> dict[str, int]:
         """Return how many offsets of our partitions are not written yet, by topic; only topics that lag."""
-        mine = dict(self._next)
+        self._last |= self._next
+        mine = {one: self._last[one] for one in self._consumer.assignment() if one in self._last}
         ends = await self._consumer.end_offsets(list(mine)) if mine else {}
         lags: dict[str, int] = {}
         for partition, end in ends.items():
@@ -186,7 +217,17 @@ class AuditReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
             if isinstance(written, BaseException):
                 raise written
             mine[TopicPartition(batch.topic, batch.partition)] = written.next_offset
+            self._note(batch, written)
             _report_foreign(batch, written)
+
+    def _note(self, batch: LogBatch, written: Written) -> None:
+        tally = self.tally
+        tally.commits += 1
+        tally.committed_at = time.time()
+        tally.records[batch.topic] += written.records
+        tally.rows.update(written.rows)
+        if written.foreign:
+            tally.foreign[batch.topic] += len(written.foreign)
 
     async def _write(self, batches: Sequence[LogBatch]) -> list[Written | BaseException]:
         writes = [

@@ -14,9 +14,14 @@ from functools import partial
 import uvloop
 
 from agents.app import APP_ID, build_app
+from agents.health import serving
+from agents.metric_table import WORKER, new_registry
 from agents.program import FlowProgram
 from agents.shards import Shards
+from agents.tally import Tally
 from agents.watchdog import watch
+from agents.worker_health import WorkerHealth
+from agents.worker_metrics import WorkerFigures
 from agents.worldview import BroadcastEntities, PublishedFlows
 from streams.admin import check_topics
 from streams.batching.restore import restore_parts
@@ -42,6 +47,7 @@ def run_worker(settings: Settings) -> None:
     """Run a worker until SIGTERM or SIGINT.
 
     Raises:
+        HealthAddressError: the address of its health is taken.
         TopicsError: a topic is missing, or has another number of partitions than the others.
         aiokafka.errors.KafkaError: Kafka is away, or refuses us.
     """
@@ -60,7 +66,7 @@ async def _run(settings: Settings) -> None:
     kafka = settings.kafka_client()
     flows, entities = PublishedFlows(), BroadcastEntities()
     readers = [CompactedReader(kafka, FLOWS, flows.apply), CompactedReader(kafka, ENTITIES, entities.apply)]
-    await asyncio.gather(*(reader.start() for reader in readers))
+    tally = Tally()
     writer: UnitWriter = (
         TransactionalWriter(kafka, APP_ID) if settings.processing == "exactly_once" else IdempotentWriter(kafka)
     )
@@ -70,28 +76,35 @@ async def _run(settings: Settings) -> None:
         restore=partial(restore_parts, kafka),
         new_program=lambda number: FlowProgram(
             number, partitions, flows, entities, _wall_ms,
-            time_scale=settings.time_scale, all_facts=settings.facts == "all",
+            time_scale=settings.time_scale, all_facts=settings.facts == "all", tally=tally,
         ),
         wall_ms=_wall_ms,
         end=_end,
+        tally=tally,
     )  # fmt: skip
     app = build_app(settings, shards, partitions)
-    watching = asyncio.create_task(watch(app, shards, readers))
-    try:
-        await app.start()
-        await _until(stopping, shards.ready)
-        if not stopping.is_set():
-            say_ready(os.environ.get(READY_VARIABLE))
-            log.info("the worker is ready")
-        await stopping.wait()
-    finally:
-        # Whatever hangs below, the process ends in time.
-        loop.call_later(STOP_SECONDS, _end, f"could not let go within {STOP_SECONDS:g} s")
-        watching.cancel()
-        await app.stop()
-        await writer.close()
-        await asyncio.gather(*(reader.stop() for reader in readers))
-        log.info("the worker has stopped")
+    health = WorkerHealth(shards, app.unread)
+    registry = new_registry(WORKER, WorkerFigures(tally, shards, app.unread, flows.__len__, health))
+    async with serving(settings.health_host, settings.health_port, health, registry) as address:
+        log.info("health and metrics are at %s", address)
+        await asyncio.gather(*(reader.start() for reader in readers))
+        watching = asyncio.create_task(watch(app, shards, readers, health))
+        try:
+            await app.start()
+            await _until(stopping, shards.ready)
+            if not stopping.is_set():
+                say_ready(os.environ.get(READY_VARIABLE), health=address)
+                log.info("the worker is ready")
+            await stopping.wait()
+        finally:
+            # Whatever hangs below, the process ends in time.
+            loop.call_later(STOP_SECONDS, _end, f"could not let go within {STOP_SECONDS:g} s")
+            health.is_stopping = True
+            watching.cancel()
+            await app.stop()
+            await writer.close()
+            await asyncio.gather(*(reader.stop() for reader in readers))
+            log.info("the worker has stopped")
 
 
 async def _until(stopping: asyncio.Event, ready: asyncio.Event) -> None:

@@ -7,6 +7,7 @@ an answer means is the engine's business. Nothing of this outlives a restart, an
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Final
 
 from engine.chance import fraction
@@ -45,6 +46,10 @@ class Breakers:
     def is_open(self, system: str) -> bool:
         """Whether a system only fails."""
         return self._failures[system] >= OPENS_AFTER
+
+    def open_systems(self) -> Iterator[str]:
+        """Yield the systems that only fail."""
+        return filter(self.is_open, tuple(self._failures))
 
     @property
     def are_closed(self) -> bool:

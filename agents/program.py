@@ -8,14 +8,15 @@ committed.
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from agents.breakers import Breakers
+from agents.figures import ProgramFigures
 from agents.inputs import Record
 from agents.records import ShardRecords
 from agents.state import ShardState
+from agents.tally import Tally
 from engine import lifecycle
 from engine.decider import Decider
 from engine.due import CHANGE_RANK, SLOT_RANK, DueIndex, Timer, change_timer
@@ -39,6 +40,10 @@ MAX_HOME_SUBJECTS: Final = 1_000_000
 """How many subjects a shard remembers to be at home; beyond it forgets, and checks again."""
 
 
+MOST_DUE: Final = 10_000
+"""Timers that are due are counted so far."""
+
+
 class FlowIndex(Protocol):
     """The published flows, as this worker has read them."""
 
@@ -57,6 +62,7 @@ class FlowProgram:
         wall_ms: reads the wall clock; the one impurity, handed in by the composition root.
         time_scale: MAL_TIME_SCALE.
         all_facts: MAL_FACTS=all.
+        tally: counts what is decided; one for all shards of a worker.
     """
 
     def __init__(
@@ -69,8 +75,10 @@ class FlowProgram:
         *,
         time_scale: float,
         all_facts: bool,
+        tally: Tally,
     ) -> None:
-        self.counts: Counter[str] = Counter()
+        self._tally = tally
+        self._counts = tally.counts
         self._partition = partition
         self._partitions = partitions
         self._flows = flows
@@ -79,7 +87,7 @@ class FlowProgram:
         self._time_scale = time_scale
         self._all_facts = all_facts
         self._due = DueIndex()
-        self._records = ShardRecords(partition, partitions, self._due)
+        self._records = ShardRecords(partition, partitions, self._due, tally)
         self._breakers = Breakers(time_scale)
         self._home: set[str] = set()
         self._index: Index | None = None
@@ -130,10 +138,10 @@ class FlowProgram:
         if timer.rank == CHANGE_RANK:
             self._decider.change(timer.execution, self._snapshot(), moment)
         elif timer.rank == SLOT_RANK:
-            self.counts["slots"] += 1
+            self._counts["slots"] += 1
             self._decider.slot(FlowId(timer.node_id), self._snapshot(), moment)
         else:
-            self.counts["timers"] += 1
+            self._counts["timers"] += 1
             self._decider.timer(timer.execution, timer.node_id, timer.visit, self._snapshot(), moment)
 
     def _puts_off(self, timer: Timer, now_ms: int) -> bool:
@@ -142,14 +150,24 @@ class FlowProgram:
         later = self._breakers.put_off(timer, attempt, now_ms)
         if later is None:
             return False
-        self.counts["attempts_put_off"] += 1
+        self._counts["attempts_put_off"] += 1
         self._due.add(later)
         return True
 
     def held(self, held_ms: int) -> None:
         """Count that the clock went on without an input that lags."""
-        self.counts["clock_held"] += 1
-        self.counts["clock_held_ms"] += held_ms
+        self._counts["clock_held"] += 1
+        self._counts["clock_held_ms"] += held_ms
+
+    def figures(self, now_ms: int) -> ProgramFigures:
+        """Return what can be counted at a moment of the wall clock; to be asked at any time, and cheap."""
+        earliest_ms = self._due.next_due_ms()
+        return ProgramFigures(
+            timers=len(self._due),
+            timers_due=self._due.count_due(now_ms, MOST_DUE),
+            late_ms=0 if earliest_ms is None else max(0, now_ms - earliest_ms),
+            open_breakers=tuple(self._breakers.open_systems()),
+        )
 
     def take(self) -> Unit:
         """Return what was decided since the last take."""
@@ -160,7 +178,7 @@ class FlowProgram:
 
     def _trigger(self, record: Record, moment: Moment) -> None:
         if record.value is None:
-            self.counts["skipped"] += 1
+            self._counts["skipped"] += 1
             return
         try:
             trigger = read_trigger(record)
@@ -188,20 +206,20 @@ class FlowProgram:
         except Poison as poison:
             self._bury(record, poison)
             return None
-        self.counts["skipped" if event is None else "events"] += 1
+        self._counts["skipped" if event is None else "events"] += 1
         return event
 
     def _answer(self, record: Record, moment: Moment) -> None:
         """Decide an answer. The audit keeps all of them with their commands; here only the awaited ones matter."""
         if record.value is None:
-            self.counts["skipped"] += 1
+            self._counts["skipped"] += 1
             return
         try:
             answer = read_result(record)
         except Poison as poison:
             self._bury(record, poison)
             return
-        self.counts["answers"] += 1
+        self._counts["answers"] += 1
         answered = Answered(
             command_id=CommandId(answer.command_id),
             attempt=answer.attempt,
@@ -215,7 +233,7 @@ class FlowProgram:
         system = self._decider.answer(subject_id, answered, source, self._snapshot(), moment)
         if system is not None and self._breakers.note(system, succeeded=answered.succeeded):
             is_open = self._breakers.is_open(system)
-            self.counts["breakers_opened" if is_open else "breakers_closed"] += 1
+            self._counts["breakers_opened" if is_open else "breakers_closed"] += 1
             words = "only fails: its retries are put off" if is_open else "works again"
             log.warning("shard %d: %s %s", self._partition, system, words)
 
@@ -232,13 +250,13 @@ class FlowProgram:
                 self._home.clear()
             self._home.add(event.subject.id)
             return False
-        self.counts["rekeyed"] += 1
+        self._counts["rekeyed"] += 1
         new_key, value, headers = rekey_record(record, event.subject)
         self._records.write(Output(TRIGGERS, home, new_key, value, headers, record.timestamp))
         return True
 
     def _bury(self, record: Record, poison: Poison) -> None:
-        self.counts["dead_letters"] += 1
+        self._tally.dead_letters[record.topic, poison.fault] += 1
         self._records.write(dead_letter(record, str(poison), self._partition))
 
     # ---- time and flows

@@ -9,6 +9,7 @@ from typing import Final
 
 import orjson
 
+from agents.tally import Tally
 from engine.due import DueIndex, Timer
 from engine.events import Event
 from engine.inputs import Command, SubFlow
@@ -33,12 +34,14 @@ class ShardRecords:
         partition: the shard. Commands and the feed go to the partition of the same number: the subject hashes there.
         partitions: how many there are, for facts that belong to another shard.
         due: the shard's timers.
+        tally: counts what goes out.
     """
 
-    def __init__(self, partition: int, partitions: int, due: DueIndex) -> None:
+    def __init__(self, partition: int, partitions: int, due: DueIndex, tally: Tally) -> None:
         self._partition = partition
         self._partitions = partitions
         self._due = due
+        self._tally = tally
         self._outputs: list[Output] = []
         self._broadcasts: dict[str, dict[str, Json]] = {}
         self.now_ms = 0
@@ -80,11 +83,13 @@ class ShardRecords:
         topic = BY_COMMAND_TYPE[command.type].commands_topic
         if topic is None:
             raise AssertionError(f"{command.type} has no topic")
+        self._tally.commands[command.type] += 1
         self._outputs.append(Output(topic, self._partition, key, value, headers))
 
     def record(self, subject: Subject | None, record: dict[str, Json]) -> None:
         """Add a record of the feed, keyed by its subject."""
         key = subject.id.encode() if subject else None
+        self._tally.note_record(record)
         self._outputs.append(Output(EXECUTIONS, self._partition, key, fit_record(record), _JSON))
 
     def fact(self, entity: Subject, event: Event) -> None:

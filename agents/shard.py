@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 import orjson
 
 from agents.inputs import Record, ShardInputs
+from agents.tally import Tally
 from streams.batching.table import TablePart
 from streams.batching.writers import UnitWriter
 from streams.topics import changelog
@@ -63,6 +64,7 @@ class Shard:
         program: decides.
         writer: writes units of commit.
         wall_ms: reads the wall clock.
+        tally: counts what is committed.
     """
 
     def __init__(
@@ -73,12 +75,14 @@ class Shard:
         program: ShardProgram,
         writer: UnitWriter,
         wall_ms: Callable[[], int],
+        tally: Tally,
     ) -> None:
         self._number = number
         self._tables = tables
         self._program = program
         self._writer = writer
         self._wall_ms = wall_ms
+        self._tally = tally
         known, self._clock_ms = read_positions(tables)
         self.applied: Mapping[str, int] = known
         """For each input the next offset after what is applied; absent where nothing was."""
@@ -86,6 +90,16 @@ class Shard:
         self._stopping = False
         self._news = asyncio.Event()
         self._held_since: float | None = None
+        self._decided: list[Record] = []
+        self.units = 0
+        """How many units were committed: it rises as long as the shard gets on."""
+        self.is_busy = False
+        """Whether a unit is being decided or committed."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the shard waits for an input that lags, for `HOLD_SECONDS` at most."""
+        return self._held_since is not None
 
     def take(self, topic: str, records: Iterable[Record]) -> None:
         """Buffer records."""
@@ -106,8 +120,11 @@ class Shard:
         """Decide and commit until stopped. What goes wrong in a commit is raised: the unit is then not applied."""
         while not self._stopping:
             self._news.clear()
+            began = time.monotonic()
             if self._decide():
+                self.is_busy = True
                 await self._commit()
+                self._note_unit(time.monotonic() - began)
                 await asyncio.sleep(0)
             else:
                 await self._wait()
@@ -130,7 +147,9 @@ class Shard:
                 program.fire(self._clock_ms)
             elif head_ms is not None:
                 self._clock_ms = until_ms
-                program.decide(inputs.pop(), until_ms)
+                record = inputs.pop()
+                self._decided.append(record)
+                program.decide(record, until_ms)
             else:
                 self._clock_ms = until_ms
                 break
@@ -183,6 +202,12 @@ class Shard:
                 if rows:
                     self._tables[table].apply(rows, ends[changelog(table)])
         self.applied = decided
+
+    def _note_unit(self, seconds: float) -> None:
+        self._tally.note_unit(self._decided, seconds, self._wall_ms())
+        self._decided.clear()
+        self.units += 1
+        self.is_busy = False
 
 
 def read_positions(tables: Mapping[str, TablePart]) -> tuple[dict[str, int], int]:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final, Protocol
 
 from aiokafka import TopicPartition
 
+from agents.figures import ProgramFigures, ShardFigures
 from agents.shard import Shard, ShardProgram, read_positions
+from agents.tally import Tally
 from streams.batching.host import TP, Ends, RecordBatch
 from streams.batching.table import BatchTable, TablePart
 from streams.batching.writers import UnitWriter
@@ -31,10 +33,11 @@ log = logging.getLogger(__name__)
 class RestorableProgram(ShardProgram, Protocol):
     """A program that builds what it keeps in memory from the tables of its shard."""
 
-    counts: Counter[str]
-
     def restore(self, tables: Mapping[str, ShardTable]) -> None:
         """Take the restored tables."""
+
+    def figures(self, now_ms: int) -> ProgramFigures:
+        """Return what it keeps, counted."""
 
 
 class Shards:
@@ -47,6 +50,7 @@ class Shards:
         new_program: makes the program of a shard, by its number.
         wall_ms: reads the wall clock.
         end: ends the process, with what is to be said.
+        tally: counts what the shards do.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class Shards:
         new_program: Callable[[int], RestorableProgram],
         wall_ms: Callable[[], int],
         end: Callable[[str], None],
+        tally: Tally,
     ) -> None:
         self.tables: Mapping[str, BatchTable] = {}
         """Set by the composition root once the app has made them."""
@@ -69,6 +74,7 @@ class Shards:
         self._new_program = new_program
         self._wall_ms = wall_ms
         self._end = end
+        self._tally = tally
         self._generation = -1
         self._programs: dict[int, RestorableProgram] = {}
         self._shards: dict[int, Shard] = {}
@@ -111,9 +117,21 @@ class Shards:
             for topic, offset in shard.applied.items()
         }  # fmt: skip
 
-    def counts(self) -> Counter[str]:
-        """Return what the programs have counted."""
-        return sum((program.counts for program in self._programs.values()), Counter[str]())
+    def figures(self) -> list[ShardFigures]:
+        """Return every shard that is at work, counted; none between two assignments."""
+        now_ms = self._wall_ms()
+        return [
+            ShardFigures(
+                number=number,
+                units=shard.units,
+                is_busy=shard.is_busy,
+                holds=shard.holds,
+                buffered=shard.inputs.size,
+                rows={name: len(part) for name, part in self._tables_of(number).items()},
+                kept=self._programs[number].figures(now_ms),
+            )
+            for number, shard in (self._shards.items() if self.ready.is_set() else ())
+        ]
 
     def _apply_ends(self) -> None:
         ends = self._ends
@@ -140,6 +158,7 @@ class Shards:
 
     async def restore(self, assigned: Collection[TP], generation: int) -> None:
         """Take an assignment over. Parts kept from the assignment just before are only brought up to date."""
+        began = time.monotonic()
         shards = self._whole_shards(assigned)
         kept = shards if generation == self._generation + 1 else frozenset[int]()
         self._generation = generation
@@ -158,6 +177,8 @@ class Shards:
                 program = self._programs[number] = self._new_program(number)
                 program.restore(self._tables_of(number))
         self._shards = {}
+        self._tally.restores.add(time.monotonic() - began)
+        self._tally.counts["restored_records"] += sum(taken.values())
         if not shards:
             self.ready.set()  # in reserve: nothing is sought for a worker that owns nothing
         log.info(
@@ -177,7 +198,9 @@ class Shards:
         """Start the shards."""
         self._epoch, self._taken, self._ends = epoch, 0, None
         self._shards = {
-            number: Shard(number, self._topics, self._tables_of(number), program, self._writer, self._wall_ms)
+            number: Shard(
+                number, self._topics, self._tables_of(number), program, self._writer, self._wall_ms, self._tally
+            )
             for number, program in self._programs.items()
         }
         self._tasks = [asyncio.create_task(self._run(number, shard)) for number, shard in self._shards.items()]

@@ -8,19 +8,21 @@ from collections.abc import Sequence
 from typing import Final
 
 from agents.shards import Shards
+from agents.worker_health import WorkerHealth
 from streams.batching.app import BatchApp
 from streams.compacted import CompactedReader
 
-LOOK_SECONDS: Final = 2.0
+LOOK_SECONDS: Final = 1.0
 UNASSIGNED_SECONDS: Final = 180.0
 """The longest a rebalance may take, the restoring of tables included."""
 
 
-async def watch(app: BatchApp, shards: Shards, readers: Sequence[CompactedReader]) -> None:
+async def watch(app: BatchApp, shards: Shards, readers: Sequence[CompactedReader], health: WorkerHealth) -> None:
     """Look now and then whether everything that must run does; end the process where it does not."""
     ready_at = time.monotonic()
     while True:
         await asyncio.sleep(LOOK_SECONDS)
+        health.look()
         if shards.ready.is_set():
             ready_at = time.monotonic()
         elif time.monotonic() - ready_at > UNASSIGNED_SECONDS:

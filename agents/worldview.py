@@ -26,6 +26,9 @@ class PublishedFlows:
     def __init__(self) -> None:
         self._table = FlowTable()
 
+    def __len__(self) -> int:
+        return len(self._table.snapshot().flows)
+
     def apply(self, key: bytes, value: bytes | None) -> None:
         """Take one record."""
         try:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 
 from agents.audit import run_audit
+from cli.errors import Refused
 from cli.kafka import kafka_errors
 from cli.settings import find_settings, kafka_address, postgres_dsn
+from streams.readiness import HealthAddressError
 
 
 def command() -> None:
@@ -16,5 +18,8 @@ def command() -> None:
     """
     settings = find_settings()
     postgres_dsn(settings)
-    with kafka_errors(kafka_address(settings)):
-        asyncio.run(run_audit(settings))
+    try:
+        with kafka_errors(kafka_address(settings)):
+            asyncio.run(run_audit(settings))
+    except HealthAddressError as error:
+        raise Refused(str(error)) from error

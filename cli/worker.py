@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from agents.bootstrap import run_worker
+from cli.errors import Refused
 from cli.kafka import kafka_errors
 from cli.settings import find_settings, kafka_address
+from streams.readiness import HealthAddressError
 
 
 def command() -> None:
@@ -14,5 +16,8 @@ def command() -> None:
     all topics exist with equal partition counts.
     """
     settings = find_settings()
-    with kafka_errors(kafka_address(settings)):
-        run_worker(settings)
+    try:
+        with kafka_errors(kafka_address(settings)):
+            run_worker(settings)
+    except HealthAddressError as error:
+        raise Refused(str(error)) from error

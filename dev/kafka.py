@@ -19,10 +19,16 @@ from dev.waiting import wait_until
 FORMAT_TIMEOUT_SECONDS = 60.0
 
 
+def new_cluster_id() -> str:
+    """Return an id as Kafka takes it for a new cluster."""
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
+
+
 class KafkaBroker:
     """Apache Kafka over the data in `data_dir`: `start`, `wait_ready`, then `bootstrap` is where clients connect.
 
     A port is picked at the first start and kept for the life of this object, so clients find it again after a bounce.
+    Nodes of one cluster have one `cluster_id`, and their listeners and voters in `properties` (tests/fault/cluster.py).
     """
 
     name = "Kafka"
@@ -34,6 +40,7 @@ class KafkaBroker:
         port: int | None = None,
         heap_megabytes: int = 640,
         properties: Mapping[str, str] | None = None,
+        cluster_id: str | None = None,
         environ: Mapping[str, str] = os.environ,
         keep_fds: Sequence[int] = (),
     ) -> None:
@@ -42,6 +49,7 @@ class KafkaBroker:
         self._controller_port = 0
         self._heap_megabytes = heap_megabytes
         self._properties = dict(properties or {})
+        self._cluster_id = cluster_id or new_cluster_id()
         self._environ = environ
         self._keep_fds = keep_fds
         self._running: guarded.Guarded | None = None
@@ -122,9 +130,8 @@ class KafkaBroker:
         return ports.accepts(self._port) and lists_a_broker(self.bootstrap)
 
     def _format(self, run: Sequence[str | Path], config: Path) -> None:
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "A")
         done = subprocess.run(
-            [*run, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", config],
+            [*run, "kafka.tools.StorageTool", "format", "-t", self._cluster_id, "-c", config],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -65,6 +65,21 @@ class DueIndex:
             self._far[hour] = [timer]
             heapq.heappush(self._hours, hour)
 
+    def __len__(self) -> int:
+        return len(self._near) + sum(map(len, self._far.values()))
+
+    def count_due(self, now_ms: int, most: int) -> int:
+        """Count the timers that are due at a moment, but no further than `most`: a look must stay cheap."""
+        count = sum(len(timers) for hour, timers in self._far.items() if (hour + 1) * _HOUR_MS <= now_ms)
+        # No child in a heap is due before its parent.
+        looks = [0]
+        while looks and count < most:
+            place = looks.pop()
+            if place < len(self._near) and self._near[place].due_ms <= now_ms:
+                count += 1
+                looks += (2 * place + 1, 2 * place + 2)
+        return min(count, most)
+
     def next_due_ms(self) -> int | None:
         """Return when the earliest timer is due, or None where there is none."""
         if not self._near:

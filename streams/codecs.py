@@ -7,7 +7,7 @@ beyond 64 bits as a float.
 from __future__ import annotations
 
 import json
-from typing import Final
+from typing import Final, Literal
 
 import orjson
 
@@ -17,8 +17,20 @@ MAX_BYTES: Final = 1024 * 1024
 MAX_NESTING: Final = 64
 
 
+Fault = Literal["too_long", "not_json", "too_deep", "wrong_shape"]
+
+
 class Poison(ValueError):  # noqa: N818 -- what the trade calls a record that cannot be read
-    """A record cannot be read, and never will be: it belongs among the dead letters. The message says why."""
+    """A record cannot be read, and never will be: it belongs among the dead letters. The message says why.
+
+    Args:
+        message: why, with the value.
+        fault: why, in one word of a few: by this they are counted.
+    """
+
+    def __init__(self, message: str, fault: Fault = "wrong_shape") -> None:
+        super().__init__(message)
+        self.fault = fault
 
 
 def parse_json(text: bytes) -> Json:
@@ -28,14 +40,14 @@ def parse_json(text: bytes) -> Json:
         Poison: it is longer than 1 MiB, no JSON, or nested deeper than 64.
     """
     if len(text) > MAX_BYTES:
-        raise Poison(f"is {len(text)} bytes long; {MAX_BYTES} is the most")
+        raise Poison(f"is {len(text)} bytes long; {MAX_BYTES} is the most", "too_long")
     try:
         decoded = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise Poison(f"is no JSON: {error}") from error
+        raise Poison(f"is no JSON: {error}", "not_json") from error
     # Brackets are counted first: this is all that ordinary events cost.
     if text.count(b"{") + text.count(b"[") > MAX_NESTING and _nesting(text) > MAX_NESTING:
-        raise Poison(f"is nested deeper than {MAX_NESTING}")
+        raise Poison(f"is nested deeper than {MAX_NESTING}", "too_deep")
     return decoded
 
 

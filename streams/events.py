@@ -102,7 +102,7 @@ class _Mode:
 def _with_headers(value: bytes, headers: Headers) -> Json:
     size = sum(len(name) + len(content or b"") for name, content in headers)
     if size > MAX_BYTES:
-        raise Poison(f"has {size} bytes of headers; {MAX_BYTES} is the most")
+        raise Poison(f"has {size} bytes of headers; {MAX_BYTES} is the most", "too_long")
     found = {name.lower(): content for name, content in headers if content is not None}
     if found.get("content-type", b"").strip().lower().startswith(_STRUCTURED):
         mode = _structured(parse_json(value))

@@ -44,9 +44,13 @@ class Settings(BaseSettings):
     data_dir: Path = Path(".mal")
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8080, ge=0, le=65_535)
+    health_host: str = "127.0.0.1"
+    health_port: int = Field(default=0, ge=0, le=65_535)
+    """Of /health/live, /health/ready and /metrics of a worker or an audit; 0: any that is free, told in the log."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     env: Literal["development", "production"] = "development"
     time_scale: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    worker_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
 
     @field_validator("kafka_sasl_mechanism")
     @classmethod

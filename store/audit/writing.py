@@ -6,6 +6,7 @@ may come again, cut otherwise, or from a second writer that took the partition f
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -38,14 +39,19 @@ class PositionGapError(StoreError):
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What became of a batch: where the partition is now, how many records were written, and which were not ours."""
+    """What became of a batch: where the partition is now, how many records were written, and which were not ours.
+
+    `rows` are those that were put into each table.
+    """
 
     next_offset: int
     records: int = 0
     foreign: Mapping[int, str] = field(default_factory=dict)
+    rows: Counter[str] = field(default_factory=Counter)
 
     def __add__(self, later: Written) -> Written:
-        return Written(later.next_offset, self.records + later.records, {**self.foreign, **later.foreign})
+        foreign = {**self.foreign, **later.foreign}
+        return Written(later.next_offset, self.records + later.records, foreign, self.rows + later.rows)
 
 
 class Rows(Protocol):
@@ -117,20 +123,25 @@ class AuditWriter:
             if stored > batch.from_offset:
                 batch = batch.since(stored)
                 rows = read(batch)
-            await _put(connection, rows)
+            put = await _put(connection, rows)
             await connection.execute(statement("audit.move_position"), *place, batch.next_offset)
-        return Written(batch.next_offset, len(batch.records) - len(rows.foreign), rows.foreign)
+        return Written(batch.next_offset, len(batch.records) - len(rows.foreign), rows.foreign, put)
 
 
-async def _put(connection: Connection, rows: Rows) -> None:
+async def _put(connection: Connection, rows: Rows) -> Counter[str]:
+    put: Counter[str] = Counter()
     by_table = {table: moved for table, moved in rows.moved() if moved}
     for table, new in rows.new():
+        put[table.relation] += len(new)
         if new and not await _copied(connection, table, new):
             by_table[table] = [*by_table.get(table, []), *new]
+    for table, moved in rows.moved():
+        put[table.relation] += len(moved)
     for table, moved in by_table.items():
         await connection.execute(statement(f"audit.stage_{table.name}"))
         await _copy(connection, table.stage, table, moved)
         await connection.execute(statement(f"audit.merge_{table.name}"))
+    return put
 
 
 async def _copied(connection: Connection, table: Table, rows: Sequence[Row]) -> bool:

@@ -9,7 +9,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.transport.producer import Producer
 
 from streams.batching.consumer import BatchConsumer
-from streams.batching.host import ShardHost
+from streams.batching.host import ShardHost, Unread
 from streams.batching.hosted import HostedApp
 
 
@@ -43,6 +43,10 @@ class BatchApp(HostedApp):
         )
         # Before any topic, table or agent is declared: the conductor is built from it.
         self.transport = BatchTransport(self.conf.broker, self)
+
+    def unread(self) -> Unread:
+        """Return what is still to be read of the inputs of this worker."""
+        return self.consumer.unread() if isinstance(self.consumer, BatchConsumer) else Unread({}, {}, 0)
 
     def consumer_has_ended(self) -> bool:
         """Say whether the task that keeps this worker in its group has ended."""

@@ -14,7 +14,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage, Message
 
-from streams.batching.host import Ends, RecordBatch
+from streams.batching.host import Ends, RecordBatch, Unread
 from streams.batching.hosted import HostedApp
 from streams.batching.thread import BatchConsumerThread, Poll
 
@@ -116,6 +116,10 @@ class BatchConsumer(driver.Consumer):
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Say nothing of idle inputs: the watchdog of the worker looks after progress."""
+
+    def unread(self) -> Unread:
+        """Return what is still to be read of the inputs."""
+        return self._thread.unread()
 
     def has_ended(self) -> bool:
         """Say whether aiokafka has stopped coordinating with the group."""

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from faust.types import TP
 
-__all__ = ["TP", "Ends", "Record", "RecordBatch", "ShardHost"]
+__all__ = ["TP", "Ends", "Record", "RecordBatch", "ShardHost", "Unread"]
 
 Record = Any
 """An aiokafka ConsumerRecord[bytes | None, bytes | None]."""
@@ -41,6 +41,19 @@ class Ends:
     epoch: int
     after: int
     at_end: Mapping[TP, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """What is still to be read of each input, as of Kafka's last answer, and when that came.
+
+    `readable` and `unstable` are offsets; the latter lie behind a transaction that has not ended. `heard_ms` is by the
+    wall clock, 0 where nothing was heard yet.
+    """
+
+    readable: Mapping[TP, int]
+    unstable: Mapping[TP, int]
+    heard_ms: int
 
 
 class ShardHost(Protocol):

@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.types import TP
 
-from streams.batching.host import Record
+from streams.batching.host import Record, Unread
 from streams.batching.hosted import HostedApp
 from streams.consumers import committed_reader
 
@@ -102,6 +102,28 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
             if state is not None and state.has_valid_position and state.lso is not None:
                 ends[partition] = state.position >= state.lso
         return ends
+
+    def unread(self) -> Unread:
+        """Return what lies between our positions and the ends, as of Kafka's last answers.
+
+        May be called from another thread: it reads numbers that this one writes.
+        """
+        subscription = self._consumer and self._consumer._subscription.subscription  # noqa: SLF001 -- pinned, as above
+        assignment = subscription and subscription.assignment
+        if not assignment:
+            return Unread({}, {}, 0)
+        changelogs = self.app.tables.changelog_topics
+        readable: dict[TP, int] = {}
+        unstable: dict[TP, int] = {}
+        heard_ms = 0
+        for partition in assignment.tps:
+            state = assignment.state_value(partition)
+            if partition.topic in changelogs or not state.has_valid_position or state.highwater is None:
+                continue
+            heard_ms = max(heard_ms, state.timestamp)
+            readable[TP(*partition)] = max(0, state.lso - state.position)
+            unstable[TP(*partition)] = max(0, state.highwater - max(state.lso, state.position))
+        return Unread(readable, unstable, heard_ms)
 
     async def _seek_inputs(self, positions: Mapping[TP, int]) -> int:
         consumer = self._ensure_consumer()

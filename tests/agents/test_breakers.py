@@ -9,6 +9,7 @@ import pytest
 
 from agents.breakers import FIRST_SECONDS, MOST_SECONDS, OPENS_AFTER, Breakers
 from agents.program import FlowProgram
+from agents.tally import Tally
 from engine.due import Timer
 from engine.flow import FlowHead, StatusChange, VersionHead
 from engine.matching import FlowTable
@@ -111,7 +112,10 @@ class Shard:
                 statuses=(StatusChange(status="published", at_ms=0),),
             )
         )
-        self.program = FlowProgram(0, 1, flows, {}, lambda: self.now_ms, time_scale=1, all_facts=False)
+        self.tally = Tally()
+        self.program = FlowProgram(
+            0, 1, flows, {}, lambda: self.now_ms, time_scale=1, all_facts=False, tally=self.tally
+        )
         self.program.restore({name: TablePart() for name in ("subjects", "entries", "executions")})
         self.now_ms, self.offset = NOW, 0
         self.commands: list[dict[str, Any]] = []
@@ -156,18 +160,18 @@ def test_a_shard_puts_off_the_attempts_at_a_system_that_only_fails() -> None:
     for number in range(OPENS_AFTER):
         shard.give("tap.email-engine.events", {**opened(), "id": f"e{number}"})
         shard.answer("failed")
-    assert shard.program.counts["breakers_opened"] == 1
+    assert shard.tally.counts["breakers_opened"] == 1
     shard.advance(10)
     assert [command["attempt"] for command in shard.commands] == [1] * OPENS_AFTER
-    assert shard.program.counts["attempts_put_off"] == OPENS_AFTER
+    assert shard.tally.counts["attempts_put_off"] == OPENS_AFTER
     shard.advance(FIRST_SECONDS)
     assert [command["attempt"] for command in shard.commands] == [1] * OPENS_AFTER + [2] * OPENS_AFTER
     shard.answer("failed")
     shard.answer("succeeded", -2)
-    assert shard.program.counts["breakers_closed"] == 1
+    assert shard.tally.counts["breakers_closed"] == 1
     shard.advance(10)
     assert [command["attempt"] for command in shard.commands][-1] == 3
-    assert shard.program.counts["attempts_put_off"] == OPENS_AFTER
+    assert shard.tally.counts["attempts_put_off"] == OPENS_AFTER
 
 
 def test_an_answer_that_nobody_waits_for_opens_nothing() -> None:
@@ -175,5 +179,5 @@ def test_an_answer_that_nobody_waits_for_opens_nothing() -> None:
     shard.give("tap.email-engine.events", opened())
     for _ in range(OPENS_AFTER):
         shard.give(COMMAND_RESULTS, {"commandId": "nobody", "attempt": 1, "status": "failed"})
-    assert shard.program.counts["answers"] == OPENS_AFTER
-    assert shard.program.counts["breakers_opened"] == 0
+    assert shard.tally.counts["answers"] == OPENS_AFTER
+    assert shard.tally.counts["breakers_opened"] == 0

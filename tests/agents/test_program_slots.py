@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from agents.program import FlowProgram
+from agents.tally import Tally
 from engine.flow import FlowHead, FlowVersion, StatusChange, VersionHead
 from engine.matching import FlowTable
 from engine.types import FlowId
@@ -34,7 +35,7 @@ def apply(tables: dict[str, Any], unit: Unit) -> None:
 
 
 def program_of(number: int, flows: FlowTable, tables: dict[str, Any]) -> FlowProgram:
-    program = FlowProgram(number, 2, flows, {}, lambda: START_MS, time_scale=1, all_facts=False)
+    program = FlowProgram(number, 2, flows, {}, lambda: START_MS, time_scale=1, all_facts=False, tally=Tally())
     program.restore(tables)
     return program
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from agents.program import FlowProgram
+from agents.tally import Tally
 from engine.flow import FlowHead, StatusChange, VersionHead
 from engine.matching import FlowTable
 from engine.types import FlowId
@@ -48,7 +49,7 @@ def flows() -> FlowTable:
 
 def test_it_goes_through_the_log() -> None:
     tables = {name: TablePart() for name in ("subjects", "entries", "executions", "positions")}
-    program = FlowProgram(0, 1, flows(), {}, lambda: START_MS, time_scale=1, all_facts=False)
+    program = FlowProgram(0, 1, flows(), {}, lambda: START_MS, time_scale=1, all_facts=False, tally=Tally())
     program.restore(tables)
     mail = InLog("tap.email-engine.events", 0, 7, START_MS, b"c1", orjson.dumps(opened()), ())
     program.decide(mail, START_MS)

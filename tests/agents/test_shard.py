@@ -11,6 +11,7 @@ import pytest
 
 from agents import shard as module
 from agents.shard import POSITIONS, POSITIONS_KEY, Shard, read_positions
+from agents.tally import Tally
 from streams.batching.table import TablePart
 from streams.topics import changelog
 from streams.unit import Output, Unit
@@ -95,11 +96,12 @@ class Bench:
         self.wall_ms = WALL_MS
         self.program = Program(**program)
         self.writer = MemoryWriter()
+        self.tally = Tally()
         self.tables = {name: TablePart() for name in ("subjects", POSITIONS)}
         self.shard = self.new_shard()
 
     def new_shard(self) -> Shard:
-        return Shard(3, ("a", "b"), self.tables, self.program, self.writer, lambda: self.wall_ms)
+        return Shard(3, ("a", "b"), self.tables, self.program, self.writer, lambda: self.wall_ms, self.tally)
 
     def give(self, topic: str, *records: tuple[int, int], at_end: bool = True) -> None:
         self.shard.take(topic, [Record(topic, offset, timestamp) for offset, timestamp in records])

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
 
+from agents.figures import ProgramFigures
 from agents.shard import POSITIONS, POSITIONS_KEY, write_positions
 from agents.shards import Shards
+from agents.tally import Tally
 from streams.batching.host import TP, Ends, RecordBatch
 from streams.batching.table import TablePart
 from streams.unit import Unit
@@ -36,7 +37,6 @@ class Table:
 class Program:
     def __init__(self, number: int) -> None:
         self.number = number
-        self.counts: Counter[str] = Counter()
         self.restored: Mapping[str, Any] | None = None
         self.decided: list[int] = []
 
@@ -54,6 +54,9 @@ class Program:
 
     def held(self, held_ms: int) -> None:
         raise AssertionError("nothing lags")
+
+    def figures(self, now_ms: int) -> ProgramFigures:
+        return ProgramFigures(timers=self.number)
 
     def take(self) -> Unit:
         return Unit([], {})
@@ -79,11 +82,12 @@ class EndedError(Exception):
 class Bench:
     def __init__(self) -> None:
         self.writer = Writer()
+        self.tally = Tally()
         self.programs: list[Program] = []
         self.logs: dict[TopicPartition, list[tuple[bytes, bytes]]] = {}
         self.shards = Shards(
             topics=TOPICS, writer=self.writer, restore=self.restore, new_program=self.new_program,
-            wall_ms=lambda: 1_000, end=self.end,
+            wall_ms=lambda: 1_000, end=self.end, tally=self.tally,
         )  # fmt: skip
         self.shards.tables = {name: Table(name) for name in ("subjects", POSITIONS)}  # type: ignore[misc]
 

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -121,13 +121,3 @@ async def feeding(kafka: str, transactional_id: str) -> AsyncIterator[Feed]:
 
 async def make_topics(kafka: str) -> None:
     await create_topics(Settings(kafka_bootstrap_servers=kafka, kafka_partitions=PARTITIONS))
-
-
-async def until(condition: Callable[[], Awaitable[bool]], what: str, within_seconds: float = 30.0) -> None:
-    """Return when the condition holds; fail where it does not within the bound."""
-    try:
-        async with asyncio.timeout(within_seconds):
-            while not await condition():  # noqa: ASYNC110 -- what is awaited tells nobody; bounded above
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        raise AssertionError(f"not within {within_seconds:g} s: {what}") from None

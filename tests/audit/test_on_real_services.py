@@ -19,8 +19,9 @@ from store import outbox, reconcile
 from store.migrate import migrate
 from store.pool import Pool, create_pool
 from streams.topics import COMMAND_RESULTS, EXECUTIONS, FLOWS
-from tests.audit.auditing import PARTITIONS, Audit, feeding, make_topics, until
+from tests.audit.auditing import PARTITIONS, Audit, feeding, make_topics
 from tests.store.records import answer, decision, execution, step
+from tests.support.conditions import until
 
 pytestmark = [pytest.mark.services, pytest.mark.fault]
 

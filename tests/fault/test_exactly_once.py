@@ -20,7 +20,8 @@ from engine.ids import command_id, execution_id
 from engine.types import FlowId, NodeId, Subject
 from streams.topics import EXECUTIONS
 from tests.support.flows import version
-from tests.support.pipeline import Pipeline, Worker, header, values
+from tests.support.pipeline import Pipeline, header, values
+from tests.support.processes import Process
 
 pytestmark = [pytest.mark.services, pytest.mark.fault]
 
@@ -94,7 +95,7 @@ async def test_a_kill_in_the_middle_of_twenty_thousand_events(pipeline: Pipeline
     await verify(pipeline)
 
 
-async def pause_past_its_session(worker: Worker, seconds: float) -> None:
+async def pause_past_its_session(worker: Process, seconds: float) -> None:
     worker.signal(signal.SIGSTOP)
     await asyncio.sleep(seconds)
     worker.signal(signal.SIGCONT)
@@ -150,7 +151,7 @@ async def test_a_broker_that_goes_and_comes_back(pipeline: Pipeline) -> None:
     assert Counter(header(record, "ce_id") for record in commands) == dict.fromkeys(expected_commands(count), 1)
 
 
-async def _keep_alive(worker: Worker) -> None:
+async def _keep_alive(worker: Process) -> None:
     while True:
         await worker.revive()
         await asyncio.sleep(0.5)

@@ -45,6 +45,7 @@ def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"MAL_TIME_SCALE": "nan"}, "finite"),
         ({"MAL_TIME_SCALE": "60", "MAL_ENV": "production"}, "time runs as it does in production"),
         ({"MAL_KAFKA_PARTITIONS": "0"}, "greater than or equal to 1"),
+        ({"MAL_WORKER_ID": "a worker"}, "should match pattern"),
         ({"MAL_KAFKA_SECURITY_PROTOCOL": "TLS"}, "'PLAINTEXT', 'SSL'"),
         (
             {"MAL_KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "MAL_KAFKA_SASL_USERNAME": "u"},

@@ -19,57 +19,16 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from dev.flows import publish
 from dev.kafka import KafkaBroker
-from dev.parts import PartProcess, mal
+from dev.parts import mal
 from dev.services import serving
 from engine.events import subject_of
 from engine.flow import FlowVersion, Policy
 from engine.systems import BY_EVENT_TYPE
 from streams.admin import create_topics
 from streams.settings import Settings
+from tests.support.processes import Process
 
 PARTITIONS = 4
-READY_SECONDS = 60.0
-
-
-class Worker:
-    """A `mal worker`."""
-
-    def __init__(self, name: str, folder: Path, environment: Mapping[str, str]) -> None:
-        self._process = PartProcess(mal(name, "worker"), folder, environment)
-        self.log = self._process.log
-
-    def start(self) -> None:
-        self._process.start()
-
-    async def ready(self, within_seconds: float = READY_SECONDS) -> None:
-        async with asyncio.timeout(within_seconds):
-            while not self._process.is_ready():
-                if (code := self._process.poll()) is not None:
-                    raise AssertionError(f"the worker ended with {code}:\n{self.log.read_text()[-4000:]}")
-                await asyncio.sleep(0.05)
-
-    async def begin(self) -> None:
-        self.start()
-        await self.ready()
-
-    def signal(self, number: signal.Signals) -> None:
-        assert self._process.pid is not None
-        os.kill(self._process.pid, number)
-
-    def kill(self) -> None:
-        """Kill -9, and wait until it is gone."""
-        self.signal(signal.SIGKILL)
-        self._process.stop()
-
-    def stop(self) -> None:
-        """Ask it to end, and wait until it is gone."""
-        self._process.stop()
-
-    async def revive(self) -> None:
-        """Start it again where it has ended, as `mal up` would."""
-        if self._process.poll() is not None:
-            self._process.stop()
-            await self.begin()
 
 
 class Pipeline:
@@ -81,11 +40,11 @@ class Pipeline:
         self._folder = folder
         self._environment = environment
         self.processing = environment.get("MAL_PROCESSING", "exactly_once")
-        self._workers: list[Worker] = []
+        self._workers: list[Process] = []
 
-    def worker(self, name: str = "worker", **environment: str) -> Worker:
+    def worker(self, name: str = "worker", **environment: str) -> Process:
         """Make a worker; all are stopped at the end."""
-        worker = Worker(name, self._folder, {**os.environ, **self._environment, **environment})
+        worker = Process(mal(name, "worker"), self._folder, {**os.environ, **self._environment, **environment})
         self._workers.append(worker)
         return worker
 

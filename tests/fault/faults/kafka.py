@@ -1,0 +1,119 @@
+"""What happens to Kafka and on the way to it: nodes stopped, killed and frozen; connections cut, refused, slow."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from tests.fault.faults.kind import Kind
+from tests.fault.proxy import Proxy
+from tests.fault.system import System
+
+ALL_OF_THEM = 0.4
+"""How often a fault of the network is one to all nodes, not to one."""
+
+
+@asynccontextmanager
+async def node_stopped(system: System, dice: random.Random) -> AsyncIterator[str]:
+    """A node is shut down in order, and started again."""
+    number = dice.randrange(len(system.cluster.nodes))
+    await asyncio.to_thread(system.cluster.nodes[number].stop)
+    try:
+        yield f"node {number}"
+    finally:
+        await system.cluster.bring_back(number)
+
+
+@asynccontextmanager
+async def node_killed(system: System, dice: random.Random) -> AsyncIterator[str]:
+    """A node is killed with -9, and started again."""
+    number = dice.randrange(len(system.cluster.nodes))
+    await asyncio.to_thread(system.cluster.nodes[number].kill)
+    try:
+        yield f"node {number}"
+    finally:
+        await system.cluster.bring_back(number)
+
+
+@asynccontextmanager
+async def node_frozen(system: System, dice: random.Random) -> AsyncIterator[str]:
+    """A node stands still, and goes on: of what happened meanwhile it knows nothing."""
+    number = dice.randrange(len(system.cluster.nodes))
+    pid = system.cluster.nodes[number].pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield f"node {number}"
+    finally:
+        os.kill(pid, signal.SIGCONT)
+        await system.cluster.whole()
+
+
+@asynccontextmanager
+async def cut(system: System, dice: random.Random) -> AsyncIterator[str]:
+    """Connections are reset."""
+    proxies = _chosen(system, dice)
+    yield f"{sum(proxy.cut() for proxy in proxies)} connections to {len(proxies)} nodes"
+
+
+@asynccontextmanager
+async def refused(system: System, dice: random.Random) -> AsyncIterator[str]:
+    """Connections are reset, and new ones refused for a while."""
+    proxies = _chosen(system, dice)
+    for proxy in proxies:
+        proxy.refuse()
+        proxy.cut()
+    try:
+        yield f"{len(proxies)} nodes"
+    finally:
+        for proxy in proxies:
+            await proxy.accept()
+
+
+@asynccontextmanager
+async def slow(system: System, dice: random.Random) -> AsyncIterator[str]:
+    """Everything comes late for a while."""
+    proxies = _chosen(system, dice)
+    delay_seconds = dice.choice((0.02, 0.1, 0.4))
+    for proxy in proxies:
+        proxy.delay_seconds = delay_seconds
+    try:
+        yield f"{delay_seconds:g} s to {len(proxies)} nodes"
+    finally:
+        for proxy in proxies:
+            proxy.delay_seconds = 0.0
+
+
+@asynccontextmanager
+async def silent(system: System, dice: random.Random) -> AsyncIterator[str]:
+    """Nothing passes, and nobody is told: the cable is out."""
+    proxies = _chosen(system, dice)
+    for proxy in proxies:
+        proxy.freeze()
+    try:
+        yield f"{len(proxies)} nodes"
+    finally:
+        for proxy in proxies:
+            proxy.thaw()
+
+
+def _chosen(system: System, dice: random.Random) -> Sequence[Proxy]:
+    proxies = system.cluster.proxies
+    return proxies if dice.random() < ALL_OF_THEM else [dice.choice(proxies)]
+
+
+NODES = (
+    Kind("Kafka node killed", node_killed, 4, (0.5, 3.0)),
+    Kind("Kafka node stopped and started", node_stopped, 3, (0.0, 2.0)),
+    Kind("Kafka node frozen", node_frozen, 4, (1.0, 6.0)),
+)
+NETWORK = (
+    Kind("connections to Kafka cut", cut, 6),
+    Kind("connections to Kafka refused", refused, 3, (0.5, 3.0)),
+    Kind("connections to Kafka slow", slow, 2, (1.0, 4.0)),
+    Kind("connections to Kafka silent", silent, 2, (1.0, 5.0)),
+)

@@ -1,0 +1,212 @@
+"""Reads what a run left behind: the topics, as a read_committed reader sees them, and Postgres."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import asyncpg
+import orjson
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from agents.shard import POSITIONS, POSITIONS_KEY
+from engine.systems import SYSTEMS
+from streams.consumers import committed_reader
+from streams.groups import WORKERS
+from streams.reading import read_up_to
+from streams.topics import COMMAND_RESULTS, DEAD_LETTERS, EXECUTIONS, INPUT_TOPICS, TABLES, TRIGGERS, changelog
+from tests.fault.model import Model
+from tests.support.verdict import AuditRows, Finding, Ledger, Place, differences
+
+COMMAND_TOPICS = tuple(system.commands_topic for system in SYSTEMS if system.commands_topic)
+SHARDS = 6
+"""Partitions of every topic that carries subjects."""
+FETCH_BYTES = 4 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What was found, what was counted, and how long the reading took."""
+
+    findings: list[Finding] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    def faults(self, *kinds: str) -> int:
+        """How much is wrong of these kinds."""
+        return sum(finding.count for finding in self.findings if finding.fault in kinds)
+
+
+async def judge(kafka: Mapping[str, Any], model: Model, acknowledged: set[str], dsn: str | None) -> Verdict:
+    """Read everything, and say what is wrong with it.
+
+    Args:
+        kafka: the client's arguments.
+        model: of the workload, empty.
+        acknowledged: ids of the events that Kafka has said it has.
+        dsn: of the audit's Postgres; None where there was none.
+    """
+    started = time.monotonic()
+    ledger, verdict = Ledger(), Verdict()
+    rows: dict[str, dict[bytes, bytes]] = {table: {} for table in TABLES}
+    positions: dict[int, Mapping[str, int]] = {}
+
+    def take_input(record: Any) -> None:
+        model.take(record.topic, record.partition, record.offset, record.value)
+        if record.topic == COMMAND_RESULTS and record.value and b"commandId" in record.value:
+            told = orjson.loads(record.value)
+            ledger.answer(told["commandId"], told["attempt"])
+
+    def take_row(table: str, record: Any) -> None:
+        _fold(rows[table], record)
+        if table == POSITIONS and record.key == POSITIONS_KEY:
+            positions[record.partition] = orjson.loads(record.value)["next"]
+
+    async with _reader(kafka) as consumer:
+        for topic in INPUT_TOPICS:
+            if topic != TRIGGERS:
+                await _read(consumer, topic, take_input)
+        await _read(consumer, EXECUTIONS, lambda record: ledger.feed(record.partition, record.offset, record.value))
+        for topic in COMMAND_TOPICS:
+            await _read(consumer, topic, lambda record: ledger.command(record.topic, record.value))
+        await _read(consumer, DEAD_LETTERS, lambda record: ledger.letter(record.headers))
+        for table in TABLES:
+            await _read(consumer, changelog(table), partial(take_row, table))
+        ends = await _ends(consumer, INPUT_TOPICS)
+    expected = model.end()
+    verdict.findings += ledger.findings(expected)
+    verdict.findings += model.state_findings(rows)
+    verdict.findings += differences(
+        "lost", "events that Kafka acknowledged and has not", dict.fromkeys(acknowledged - model.events, 1), {}
+    )
+    verdict.findings += await _open_transactions(kafka)
+    verdict.findings += await _offsets(kafka, positions, ends, model.nothing)
+    if dsn is not None:
+        verdict.findings += ledger.audited(await read_audit(dsn))
+    verdict.counts = {
+        **model.records,
+        "executions": len(ledger.stories),
+        "commands": ledger.commands.total(),
+        "decisions": len(ledger.decided),
+        "dead letters": ledger.letters.total(),
+        "state rows": sum(map(len, rows.values())),
+    }
+    verdict.seconds = time.monotonic() - started
+    return verdict
+
+
+def _fold(rows: dict[bytes, bytes], record: Any) -> None:
+    if record.value is None:
+        rows.pop(record.key, None)
+    else:
+        rows[record.key] = record.value
+
+
+@asynccontextmanager
+async def _reader(kafka: Mapping[str, Any], **settings: Any) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = committed_reader(kafka, max_partition_fetch_bytes=FETCH_BYTES, **settings)
+    await consumer.start()
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def _read(consumer: AIOKafkaConsumer, topic: str, take: Callable[[Any], None]) -> None:
+    """Hand over what is on a topic, one partition after the other."""
+    for partition in _partitions(topic):
+        consumer.assign([partition])
+        ends = await consumer.end_offsets([partition])
+        await consumer.seek_to_beginning(partition)
+        await read_up_to(consumer, ends, lambda _, record: take(record))
+
+
+async def _ends(consumer: AIOKafkaConsumer, topics: tuple[str, ...]) -> dict[TopicPartition, int]:
+    ends: dict[TopicPartition, int] = await consumer.end_offsets(
+        [one for topic in topics for one in _partitions(topic)]
+    )
+    return ends
+
+
+def _partitions(topic: str) -> list[TopicPartition]:
+    return [TopicPartition(topic, number) for number in range(SHARDS)]
+
+
+async def _open_transactions(kafka: Mapping[str, Any]) -> list[Finding]:
+    """Partitions whose last stable offset stays behind their end."""
+    topics = (*INPUT_TOPICS, *COMMAND_TOPICS, EXECUTIONS, DEAD_LETTERS, *map(changelog, TABLES))
+    found = []
+    for isolation in ("read_committed", "read_uncommitted"):
+        consumer = AIOKafkaConsumer(**kafka, isolation_level=isolation)
+        await consumer.start()
+        try:
+            found.append(await _ends(consumer, topics))
+        finally:
+            await consumer.stop()
+    stable, ends = found
+    return list(differences("offsets", "partitions with an open transaction", ends, stable))
+
+
+async def _offsets(
+    kafka: Mapping[str, Any],
+    positions: Mapping[int, Mapping[str, int]],
+    ends: Mapping[TopicPartition, int],
+    nothing: Collection[Place],
+) -> list[Finding]:
+    """The group is never ahead of the state, and the state is where the input ends."""
+    admin = AIOKafkaAdminClient(**kafka)
+    await admin.start()
+    try:
+        committed = await admin.list_consumer_group_offsets(WORKERS)
+    finally:
+        await admin.close()
+    # The group also moves over what gives nothing to commit: records without a value (docs/adr/0002).
+    ahead = {
+        (partition, offset): at.offset
+        for partition, at in committed.items()
+        for offset in range(positions.get(partition.partition, {}).get(partition.topic, 0), at.offset)
+        if (partition.topic, partition.partition, offset) not in nothing
+    }
+    behind = {
+        partition: (positions.get(partition.partition, {}).get(partition.topic, 0), end)
+        for partition, end in ends.items()
+        if positions.get(partition.partition, {}).get(partition.topic, 0) > end
+    }
+    return [
+        *differences("offsets", "records that the group is past and the state is not", {}, ahead),
+        *differences("offsets", "inputs whose position lies beyond their end", {}, behind),
+    ]
+
+
+async def read_audit(dsn: str) -> AuditRows:
+    """Read what Postgres holds of the feed and the answers."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        return AuditRows(
+            executions={
+                row["id"]: (row["seq"], row["status"])
+                for row in await connection.fetch("select id, seq, status from automation_executions")
+            },
+            steps={
+                (row["execution_id"], row["node_id"], row["visit"]): row["status"]
+                for row in await connection.fetch(
+                    "select execution_id, node_id, visit, status from automation_execution_steps"
+                )
+            },
+            decisions=Counter(
+                (row["feed_partition"], row["feed_offset"])
+                for row in await connection.fetch("select feed_partition, feed_offset from automation_decisions")
+            ),
+            answers=Counter(
+                (row["command_id"], row["attempt"])
+                for row in await connection.fetch("select command_id, attempt from automation_command_results")
+            ),
+        )
+    finally:
+        await connection.close()

@@ -1,0 +1,261 @@
+"""Records in, a verdict out: whether what a run left on its topics is what its input asks for, each thing once.
+
+Pure: reads nothing and waits for nothing. Whoever runs the engine hands over the records a read_committed reader sees
+and what was to be expected; `Ledger.findings` names every difference. Knows the contract, not the engine's code.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import orjson
+
+from engine.wire import parse_rfc3339
+
+SHOWN = 5
+
+Fault = Literal["lost", "twice", "unexpected", "order", "time", "state", "audit", "offsets"]
+Place = tuple[str, int, int]
+"""Topic, partition, offset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it must be: what kind, how often, and some of them."""
+
+    fault: Fault
+    what: str
+    count: int
+    examples: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.fault}: {self.count:,} {self.what}, such as {'; '.join(self.examples)}"
+
+
+@dataclass(slots=True)
+class Story:
+    """What the feed has told of one execution."""
+
+    flow_id: str
+    subject: str
+    seqs: list[int]
+    status: str
+    entered: Place | None
+    """Where the record lies that started it."""
+    steps: dict[tuple[str, int], str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Expected:
+    """What the input asks for."""
+
+    executions: dict[str, str] = field(default_factory=dict)
+    """Execution → the status it ends with."""
+    commands: set[tuple[str, int]] = field(default_factory=set)
+    """(id, attempt)."""
+    decisions: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(reason, event id)."""
+    letters: set[Place] = field(default_factory=set)
+    """Records that cannot be read."""
+
+
+@dataclass(slots=True)
+class AuditRows:
+    """What Postgres holds."""
+
+    executions: dict[str, tuple[int, str]]
+    """Execution → (seq, status)."""
+    steps: dict[tuple[str, str, int], str]
+    """(execution, node, visit) → status."""
+    decisions: Counter[tuple[int, int]]
+    """(partition, offset) on the feed."""
+    answers: Counter[tuple[str, int]]
+
+
+class Ledger:
+    """Folds records as they are read: the commands, the feed, the dead letters, the answers."""
+
+    def __init__(self) -> None:
+        self.commands: Counter[tuple[str, int]] = Counter()
+        self.stories: dict[str, Story] = {}
+        self.decisions: Counter[tuple[str, str]] = Counter()
+        self.decided: set[tuple[int, int]] = set()
+        self.letters: Counter[Place] = Counter()
+        self.answers: set[tuple[str, int]] = set()
+        self._waits: dict[str, int] = {}
+        self._clocks: dict[int, int] = {}
+        self._entered: dict[tuple[str, str, int], int] = {}
+        self._sent: dict[tuple[str, str, str], int] = {}
+        self._backwards: list[str] = []
+        self._early: list[str] = []
+        self._disorder: list[str] = []
+        self._unordered_commands: list[tuple[str, str, str, str]] = []
+
+    # ---- records, those of a partition in their order
+
+    def command(self, topic: str, value: bytes) -> None:
+        """Take a record of a commands topic."""
+        told = orjson.loads(value)
+        self.commands[told["id"], told["attempt"]] += 1
+        self._unordered_commands.append((topic, told["subject"]["id"], told["flowId"], told["executionId"]))
+
+    def feed(self, partition: int, offset: int, value: bytes) -> None:
+        """Take a record of the feed."""
+        told = orjson.loads(value)
+        if "decision" in told:
+            self.decisions[told["reason"], told["eventId"]] += 1
+            self.decided.add((partition, offset))
+            self._note_clock(partition, offset, parse_rfc3339(told["at"]))
+            return
+        execution = told["executionId"]
+        now_ms = _moment(told)
+        self._note_clock(partition, offset, now_ms)
+        story = self.stories.get(execution)
+        if story is None:
+            story = self.stories[execution] = Story(
+                told["flowId"], told["subject"]["id"], [], "", _place(told.get("input"))
+            )
+            self._note_entry(story, execution)
+        story.seqs.append(told["seq"])
+        story.status = told["status"]
+        for step in told["steps"]:
+            story.steps[step["nodeId"], step["visit"]] = step["status"]
+        until_ms = self._waits.pop(execution, None)
+        if until_ms is not None and "input" not in told and now_ms < until_ms:
+            self._early.append(f"{execution}, {until_ms - now_ms} ms")
+        delays = [parse_rfc3339(wait["until"]) for wait in told["waiting"] if wait["for"] == "delay"]
+        if delays:
+            self._waits[execution] = min(delays)
+
+    def letter(self, headers: Iterable[tuple[str, bytes]]) -> None:
+        """Take a record of `mal.dead-letters`."""
+        told = {name: content.decode() for name, content in headers}
+        self.letters[told["topic"], int(told["partition"]), int(told["offset"])] += 1
+
+    def answer(self, command: str, attempt: int) -> None:
+        """Take an answer of `tap.command-results`."""
+        self.answers.add((command, attempt))
+
+    def _note_clock(self, partition: int, offset: int, now_ms: int) -> None:
+        before = self._clocks.get(partition, 0)
+        if now_ms < before:
+            self._backwards.append(f"{partition}:{offset}, {before - now_ms} ms")
+        self._clocks[partition] = max(before, now_ms)
+
+    def _note_entry(self, story: Story, execution: str) -> None:
+        if story.entered is None:
+            return
+        topic, partition, offset = story.entered
+        way = (story.subject, topic, partition)
+        if offset < self._entered.get(way, -1):
+            self._disorder.append(f"{execution} of {story.subject} began after a later event of {topic}")
+        self._entered[way] = max(offset, self._entered.get(way, -1))
+
+    # ---- the verdict
+
+    def findings(self, expected: Expected) -> Iterator[Finding]:
+        """Name what is lost, there twice, or not as it must be."""
+        yield from _compare("commands", expected.commands, self.commands)
+        yield from _compare("executions", expected.executions, Counter(self.stories.keys()))
+        yield from _compare("dead letters", expected.letters, self.letters)
+        yield from _compare_counts("decisions", expected.decisions, self.decisions)
+        yield from _finding(
+            "lost",
+            "executions that have not ended as they must",
+            (
+                f"{execution} is {story.status}"
+                for execution, story in self.stories.items()
+                if expected.executions.get(execution, story.status) != story.status
+            ),
+        )
+        broken = [
+            (one, story) for one, story in self.stories.items() if story.seqs != list(range(1, len(story.seqs) + 1))
+        ]
+        yield from _finding(
+            "twice" if any(len(set(story.seqs)) < len(story.seqs) for _, story in broken) else "lost",
+            "executions whose records are not 1, 2, 3 …",
+            (f"{execution}: {story.seqs}" for execution, story in broken),
+        )
+        yield from _finding("order", "entries of a subject out of the order of the log", self._disorder)
+        yield from _finding("order", "commands of a subject and flow out of order", self._commands_out_of_order())
+        yield from _finding("time", "records of the feed at which a shard's clock went back", self._backwards)
+        yield from _finding("time", "timers that fired early", self._early)
+
+    def _commands_out_of_order(self) -> Iterator[str]:
+        """Where a flow commands at once, the commands of a subject come in the order of its events."""
+        last: dict[tuple[str, str, str, str, int], int] = {}
+        for topic, subject, flow_id, execution in self._unordered_commands:
+            story = self.stories.get(execution)
+            if story is None or story.entered is None or len(story.seqs) > 1:
+                continue
+            source, partition, offset = story.entered
+            way = (topic, subject, flow_id, source, partition)
+            if offset < last.get(way, -1):
+                yield f"{execution} of {subject} on {topic}"
+            last[way] = max(offset, last.get(way, -1))
+
+    def audited(self, rows: AuditRows) -> Iterator[Finding]:
+        """Name where Postgres holds other than the feed and the answers tell."""
+        told = {execution: (story.seqs[-1], story.status) for execution, story in self.stories.items()}
+        yield from differences("audit", "executions that Postgres has otherwise", told, rows.executions)
+        steps = {
+            (execution, *key): status
+            for execution, story in self.stories.items()
+            for key, status in story.steps.items()
+        }
+        yield from differences("audit", "steps that Postgres has otherwise", steps, rows.steps)
+        decided = Counter(self.decided)
+        yield from differences("audit", "decisions that Postgres has otherwise", decided, rows.decisions)
+        yield from differences("audit", "answers that Postgres has otherwise", Counter(self.answers), rows.answers)
+
+
+def _compare(what: str, expected: Iterable[Hashable], found: Mapping[Any, int]) -> Iterator[Finding]:
+    wanted = set(expected)
+    yield from _finding("lost", f"{what} missing", map(str, wanted - found.keys()))
+    yield from _finding("unexpected", f"{what} nobody asked for", map(str, found.keys() - wanted))
+    yield from _finding(
+        "twice", f"{what} there more than once", (str(one) for one, times in found.items() if times > 1)
+    )
+
+
+def _compare_counts(what: str, expected: Mapping[Any, int], found: Mapping[Any, int]) -> Iterator[Finding]:
+    yield from _finding(
+        "lost", f"{what} missing", (str(one) for one, times in expected.items() if found.get(one, 0) < times)
+    )
+    yield from _finding(
+        "twice", f"{what} too many", (str(one) for one, times in found.items() if expected.get(one, 0) < times)
+    )
+
+
+def differences(fault: Fault, what: str, told: Mapping[Any, Any], kept: Mapping[Any, Any]) -> Iterator[Finding]:
+    """Name the keys at which two mappings differ."""
+    yield from _finding(
+        fault,
+        what,
+        (
+            f"{key}: {told.get(key)} told, {kept.get(key)} kept"
+            for key in told.keys() | kept.keys()
+            if told.get(key) != kept.get(key)
+        ),
+    )
+
+
+def _finding(fault: Fault, what: str, wrong: Iterable[str]) -> Iterator[Finding]:
+    found = list(wrong)
+    if found:
+        yield Finding(fault, what, len(found), tuple(sorted(found)[:SHOWN]))
+
+
+def _place(source: Mapping[str, Any] | None) -> Place | None:
+    return None if source is None else (source["topic"], source["partition"], source["offset"])
+
+
+def _moment(told: Mapping[str, Any]) -> int:
+    """The moment of the shard's clock at which a record was decided: nothing in it is later."""
+    times = [told["startedAt"], told["finishedAt"]]
+    for step in told["steps"]:
+        times += (step["startedAt"], step["finishedAt"])
+    return max(parse_rfc3339(time) for time in times if time is not None)
