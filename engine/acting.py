@@ -18,6 +18,7 @@ from engine.plan import Plan, PlanNode
 from engine.run import CHILD, Key, Run
 from engine.sending import Sending, commands_of, lead_ms
 from engine.trail import OpenStep, Trail
+from engine.types import StepError
 from engine.wave import Wave
 from engine.wire import LAST_MS
 
@@ -146,10 +147,7 @@ class Acting:
                 self._trail.wait(step, outcome.reason, until_ms, {})
                 return
             outcome = self._outcome(step, woken=True)
-        if isinstance(outcome, Done) and (
-            error := limits.passed_by_orders(run.counts, run.limits, outcome.orders, node.id)
-            or (limits.passed_by_sub_flow(run.counts, node.id) if outcome.runs and step.key not in run.tries else None)
-        ):
+        if isinstance(outcome, Done) and (error := self._passed_by(step, outcome)):
             self._wave.stop_at_limit(step, error)
             return
         if isinstance(outcome, Done) and kind.message and self._hold_back(step, outcome, held_since_ms):
@@ -160,6 +158,14 @@ class Acting:
             self._do(step, outcome)
         else:
             self._wave.fail(step, outcome)
+
+    def _passed_by(self, step: OpenStep, done: Done) -> StepError | None:
+        """Return the error of the limit that what an action asks for would pass; what a try before used is paid."""
+        run = self._run
+        if step.key in run.paid:
+            return None
+        passed = limits.passed_by_orders(run.counts, run.limits, done.orders, step.node.id)
+        return passed or (limits.passed_by_sub_flow(run.counts, step.node.id) if done.runs else None)
 
     def _outcome(self, step: OpenStep, *, woken: bool) -> Any:
         kind = _action(step)
@@ -204,12 +210,14 @@ class Acting:
         if isinstance(commands, Failed):
             self._wave.fail(step, commands)
             return
-        writes, contacts = limits.uses(done.orders)
-        run.counts.external_writes += writes
-        run.counts.contact_actions += contacts
+        if step.key not in run.paid:  # retries do not count
+            writes, contacts = limits.uses(done.orders)
+            run.counts.external_writes += writes
+            run.counts.contact_actions += contacts
+            run.counts.sub_flows += done.runs is not None
+            run.paid.add(step.key)
         sending.commands.extend(commands)
         if done.runs:
-            run.counts.sub_flows += step.key not in run.tries
             done = sending.start_sub_flow(run, step, done, done.runs, self._moment.now_ms)
         if _action(step).message:
             sending.sent_ms.append(self._moment.wall_ms + lead_ms(done))
@@ -225,6 +233,7 @@ class Acting:
 
     def _succeed(self, step: OpenStep, done: Done) -> None:
         self._run.has_acted = self._run.has_acted or _action(step).counts
+        self._run.paid.discard(step.key)
         self._run.tags |= done.tags
         ids = step.record["commandIds"]
         self._wave.finish(step, OUT, {**done.output, "commandIds": ids} if ids else dict(done.output))

@@ -13,7 +13,6 @@ from engine.admission import starting_context
 from engine.due import Timer, change_timer
 from engine.entered import Entry, new_entry, note_running, note_sent
 from engine.flow import FlowHead
-from engine.goals import PlanGoal
 from engine.inputs import Moment, Step
 from engine.plan import Plan
 from engine.run import CHILD, Run
@@ -36,7 +35,16 @@ class Bookkeeping:
         self._rows = rows
         self._sink = sink
 
-    def apply(self, plan: Plan, done: Step, source: Source | None, head: FlowHead, moment: Moment) -> None:
+    def apply(
+        self,
+        plan: Plan,
+        done: Step,
+        source: Source | None,
+        head: FlowHead,
+        moment: Moment,
+        *,
+        has_moved: bool = False,
+    ) -> None:
         """Send what a step decided on its way, and keep what it leaves behind.
 
         Args:
@@ -45,6 +53,7 @@ class Bookkeeping:
             source: where its input lies; None for a timer.
             head: the flow, with the changes that are still to come.
             moment: of the decision.
+            has_moved: whether it came from another version with this step.
         """
         run = done.run
         for command in done.commands:
@@ -56,8 +65,8 @@ class Bookkeeping:
         self._note_family(done, moment)
         self._note_running(run, done.sent_ms, moment.wall_ms)
         self._note_awaited(plan, done, moment)
-        if plan.goal is not None and run.seq == 1:
-            self._open_goal(plan, plan.goal, run, moment)
+        if (plan.goal is not None and run.seq == 1) or (has_moved and not run.has_reached_goal):
+            self._set_goal(plan, run, moment)
         if run.finished_at_ms is not None:
             if retrying.can_be_retried(run):
                 self._rows.put_run(run)
@@ -109,12 +118,12 @@ class Bookkeeping:
         if note_running(entry, run.id, is_running=run.end_reason is None) or sent_ms:
             self._rows.put_entries(key, entries)
 
-    def _open_goal(self, plan: Plan, goal: PlanGoal, run: Run, moment: Moment) -> None:
+    def _set_goal(self, plan: Plan, run: Run, moment: Moment) -> None:
         key = row_key(run.scope, run.subject)
         entries = self._rows.entries(key)
         own = self._rows.facts_of(run.scope, run.subject)
         context = starting_context(plan, run.event, run.origin, run.time_scale, own, moment)
-        goals.open_window(entries.setdefault(run.flow_id, new_entry()), goal, run, context)
+        goals.set_window(entries.setdefault(run.flow_id, new_entry()), plan.goal, run, context)
         self._rows.put_entries(key, entries)
 
     def _note_awaited(self, plan: Plan, done: Step, moment: Moment) -> None:

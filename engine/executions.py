@@ -123,7 +123,7 @@ class Executions:
         run.counts = self._used(key, sub_flows.root_of(run)) or run.counts
         done = step(moved, run, given, own, moment, was=plan, manners=manners, flow_is_paused=is_paused)
         if done.is_news:
-            self._apply(moved, done, source, index, moment)
+            self._apply(moved, done, source, index, moment, has_moved=moved is not plan)
         return done.is_news
 
     def end_of(self, run: Run, index: Index, moment: Moment) -> EndReason | None:
@@ -133,9 +133,19 @@ class Executions:
 
     # ---- families
 
-    def _apply(self, plan: Plan, done: Step, source: Source | None, index: Index, moment: Moment) -> None:
+    def _apply(
+        self,
+        plan: Plan,
+        done: Step,
+        source: Source | None,
+        index: Index,
+        moment: Moment,
+        *,
+        has_moved: bool = False,
+    ) -> None:
         """Apply a step, and what follows from it for the executions that wait for this one, or that it waits for."""
-        self._bookkeeping.apply(plan, done, source, index.flows[plan.flow_id].head, moment)
+        head = index.flows[plan.flow_id].head
+        self._bookkeeping.apply(plan, done, source, head, moment, has_moved=has_moved)
         self._errands.extend(kinship.errands_of(plan, done))
         self._run_errands(source, index, moment)
 
@@ -224,6 +234,9 @@ class Executions:
             self._rows.put_entries(key, entries)
         for flow_id, window in reached:
             self._decisions.count_goal(flow_id, window["execution"], event, source, moment)
+            if (run := self._rows.run(window["execution"])) is not None:
+                run.has_reached_goal = True
+                self._rows.put_run(run)
         return {window["execution"] for _, window in reached if window["exit"]}
 
     def _hearers(self, key: str, event: Event, index: Index) -> list[ExecutionId]:

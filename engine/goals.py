@@ -1,7 +1,8 @@
 """What a flow is for: the setting `goal` (product.md section 2, Entry, exit, goal).
 
 An execution that starts opens a window beside its subject's entry, and the window outlives it: the goal is counted
-once, also after the execution has ended. What the event must hold is rendered when the window opens.
+once, also after the execution has ended. What the event must hold is rendered when the window opens. One that moves to
+another version has that one's goal from then on, unless it has reached its goal before.
 """
 
 from __future__ import annotations
@@ -66,23 +67,20 @@ def goal_faults(value: Json, path: str) -> list[Fault]:
     return [*model_faults(Goal, value, path), *match_faults(event, f"{path}.event")]
 
 
-def open_window(entry: dict[str, Json], goal: PlanGoal, run: Run, context: Context) -> None:
-    """Open the window of an execution that starts; one whose event cannot be rendered has no goal to reach."""
-    try:
-        match = goal.listener.wanted(context)
-    except TemplateError:
-        return
-    windows: list[Window] = [one for one in entry.get("goals", ()) if one["until"] >= run.started_at_ms]
-    windows.append(
-        {
+def set_window(entry: dict[str, Json], goal: PlanGoal | None, run: Run, context: Context) -> None:
+    """Open the window of an execution, in the place of another; one whose event cannot be rendered has no goal."""
+    windows: list[Window] = [
+        one for one in entry.get("goals", ()) if one["until"] >= run.started_at_ms and one["execution"] != run.id
+    ]
+    if goal is not None and (match := _wanted(goal, context)) is not None:
+        windows.append({
             "execution": run.id,
             "started": run.started_at_ms,
             "until": run.started_at_ms + round(goal.within_seconds * 1000 / run.time_scale),
             "type": goal.listener.type,
             "match": match,
             "exit": goal.exit,
-        }
-    )
+        })  # fmt: skip
     entry["goals"] = windows[-MAX_WINDOWS:]
 
 
@@ -98,3 +96,10 @@ def take_reached(
             entries[flow_id]["goals"] = [one for one in windows if one["until"] >= now_ms and one not in mine]
             reached += ((flow_id, one) for one in mine)
     return sorted(reached, key=lambda found: found[1]["started"])
+
+
+def _wanted(goal: PlanGoal, context: Context) -> Mapping[str, Json] | None:
+    try:
+        return goal.listener.wanted(context)
+    except TemplateError:
+        return None

@@ -242,6 +242,7 @@ class _Turn:
         """Open an execution that has ended again, and run its failed nodes once more."""
         run = self._run
         run.end_reason, run.finished_at_ms, run.error, run.has_failed = None, None, None, False
+        run.is_paused = False  # it ended in that pause
         for key in retrying.reopened(run):
             del run.path[key]
         for key in retrying.failed(self._plan, run):

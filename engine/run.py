@@ -104,6 +104,10 @@ class Run:
     """What a pause holds: nodes that would run next, and waits that are over and would act."""
     tries: dict[Key, int] = field(default_factory=dict)
     """The try of each node that was run again by hand."""
+    paid: set[Key] = field(default_factory=set)
+    """Steps whose commands or sub-flow have been counted, and that may yet fail: a try after that does not count."""
+    has_reached_goal: bool = False
+    """Its goal is counted: no other version has another one for it."""
     parent: ExecutionId | None = None
     """The execution that waits for the end of this one."""
     is_pinned: bool = False
@@ -164,7 +168,13 @@ class Run:
             "stopped": [list(key) for key in self.stopped],
             "tries": [[*key, number] for key, number in self.tries.items()],
             "ended": [self.end_reason, self.status, self.finished_at_ms] if self.end_reason else None,
-        } | ({"pinned": True, "parent": self.parent} if self.is_pinned else {})  # fmt: skip
+        } | self._row_of_few()  # fmt: skip
+
+    def _row_of_few(self) -> dict[str, Json]:
+        """Return what only a few executions have."""
+        row: dict[str, Json] = {"pinned": True, "parent": self.parent} if self.is_pinned else {}
+        row |= {"goal": True} if self.has_reached_goal else {}
+        return row | ({"paid": [list(key) for key in sorted(self.paid)]} if self.paid else {})
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Run:
@@ -212,6 +222,8 @@ class Run:
             is_paused=row["paused"],
             stopped=[(node, visit) for node, visit in row["stopped"]],
             tries={(node, visit): number for node, visit, number in row["tries"]},
+            paid={(node, visit) for node, visit in row.get("paid", ())},
+            has_reached_goal=row.get("goal", False),
             parent=row.get("parent"),
             is_pinned=row.get("pinned", False),
         )  # fmt: skip

@@ -192,3 +192,50 @@ def test_a_busy_subject_keeps_its_newest_windows(monkeypatch: pytest.MonkeyPatch
 def test_what_is_not_valid_is_refused_by_the_compiler() -> None:
     with pytest.raises(PlanError):
         compile_plan(flow({}))
+
+
+def waiting(number: int, kind: str | None, **more: Any) -> Any:
+    settings = {} if kind is None else {"goal": {"event": {"type": kind}, **more}}
+    nodes = {"t": OPEN, "w": ("delay", {"delaySeconds": 100}), "x": ("delay", {"delaySeconds": 10_000})}
+    return version(nodes, "t>w w>x", number=number, settings=settings)
+
+
+@pytest.mark.parametrize("before", [None, "email_click"])
+def test_an_execution_that_moves_has_the_goal_of_the_version_it_is_on(before: str | None) -> None:
+    driver = FlowDriver(waiting(1, before))
+    driver.send(opened())
+    driver.publish(waiting(2, "email_reply", withinSeconds=600), policy="migrate")
+    driver.advance(100)
+    driver.send(event("email_click", contactId="c1"))
+    assert driver.decisions == []
+    driver.send_after(500, event("email_reply", contactId="c1"))
+    assert [one["reason"] for one in driver.decisions] == ["goal"]
+    assert (driver.executions[0]["endReason"], driver.executions[0]["flowVersion"]) == ("goal", 2)
+
+
+def test_the_window_of_a_goal_that_comes_with_a_version_is_counted_from_the_start() -> None:
+    driver = FlowDriver(waiting(1, None))
+    driver.send(opened())
+    driver.publish(waiting(2, "email_reply", withinSeconds=600), policy="migrate")
+    driver.advance(100)
+    driver.send_after(501, event("email_reply", contactId="c1"))
+    assert driver.decisions == []
+
+
+def test_a_goal_that_a_version_no_longer_has_is_not_reached() -> None:
+    driver = FlowDriver(waiting(1, "email_reply"))
+    driver.send(opened())
+    driver.publish(waiting(2, None), policy="migrate")
+    driver.advance(100)
+    driver.send(event("email_reply", contactId="c1"))
+    assert (driver.decisions, driver.executions[0]["endReason"]) == ([], None)
+
+
+def test_a_goal_that_was_reached_on_one_version_is_not_reached_again_on_another() -> None:
+    driver = FlowDriver(waiting(1, "email_click", exit=False))
+    driver.send(opened())
+    driver.send(event("email_click", contactId="c1"))
+    driver.publish(waiting(2, "email_reply"), policy="migrate")
+    driver.advance(100)
+    driver.send(event("email_reply", contactId="c1"))
+    assert [one["type"] for one in driver.decisions] == ["email_click"]
