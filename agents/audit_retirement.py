@@ -1,7 +1,8 @@
 """Takes superseded versions off mal.flows once nothing can need them any more: rarely, late, and only when sure.
 
 Sure means: no event of before the moment it was superseded is still to be decided by a worker; the audit has written
-everything that was on the feed after that was found; and Postgres knows no execution of the version that goes on.
+everything that was on the feed after that was found; and Postgres knows no execution of the version that goes on, may
+be retried, or may still reach its goal.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ async def retire_round(
     candidates = [one for one in candidates if undecided_ms is None or one.at_ms <= undecided_ms]
     if not candidates or not await _is_written_up_to(pool, ends):
         return 0
-    retired = [one for one in candidates if await retire_if_ended(pool, one)]
+    retired = [one for one in candidates if await retire_if_ended(pool, one, now_ms())]
     for one in retired:
         log.info("flow %s version %d has no more executions and was taken off mal.flows", one.flow_id, one.version)
     return len(retired)

@@ -34,6 +34,19 @@ select exists (
     )
 );
 
+-- name: can_be_retried
+-- What failed on a version goes on with it, or from it, where somebody retries it.
+select exists (
+    select from automation_executions
+    where flow_id = $1 and flow_version = $2 and status in ('failed', 'partial') and end_reason = 'completed'
+      and finished_at > $3
+);
+
+-- name: has_started
+select exists (
+    select from automation_executions where flow_id = $1 and flow_version = $2 and started_at > $3
+);
+
 -- name: standing_at
 -- How many executions wait at each node, as far as the audit has written.
 select wait ->> 'nodeId' as node_id, count(distinct id) as waiting

@@ -24,6 +24,7 @@ from tests.store.drawings import OPENED, TAG, WEEK
 from tests.store.records import batch, execution, log
 
 Sent = tuple[str, Any]
+NOW_MS = 10**13
 
 
 @pytest.fixture
@@ -181,10 +182,10 @@ async def test_a_version_stays_while_executions_of_older_ones_will_move_to_it(st
         await store.save_node(flow_id, {**TAG, "id": f"after {policy}", "ref": None})
     first, second = await superseded_before(pool, 10**15)
     await AuditWriter(pool).write_feed(batch(log([execution(flowId=flow_id, status="running")])))
-    assert await retire_if_ended(pool, second) is False
-    assert await retire_if_ended(pool, first) is False
+    assert await retire_if_ended(pool, second, NOW_MS) is False
+    assert await retire_if_ended(pool, first, NOW_MS) is False
     await AuditWriter(pool).write_feed(batch(log([execution(flowId=flow_id, seq=2)], first=1)))
-    assert await retire_if_ended(pool, second)
+    assert await retire_if_ended(pool, second, NOW_MS)
 
 
 async def test_pause_and_resume_are_in_the_head_and_a_publish_between_stays_paused(
@@ -319,14 +320,14 @@ async def test_a_superseded_version_is_retired_once_none_of_its_executions_goes_
     writer = AuditWriter(pool)
     started = execution(flowId=flow_id, status="running")
     await writer.write_feed(batch(log([started])))
-    assert await retire_if_ended(pool, first) is False
+    assert await retire_if_ended(pool, first, NOW_MS) is False
     await writer.write_feed(batch(log([execution(flowId=flow_id, seq=2)], first=1)))
-    assert await retire_if_ended(pool, first)
-    assert await retire_if_ended(pool, first) is False
+    assert await retire_if_ended(pool, first, NOW_MS)
+    assert await retire_if_ended(pool, first, NOW_MS) is False
     (head_key, head), tombstone = await relayed(pool)
     assert head_key == f"{flow_id}/head"
     assert [one["version"] for one in head["versions"]] == [2, 3]
     assert tombstone == (f"{flow_id}/1", None)
     assert await superseded_before(pool, 9_999) == [second]
     latest = second._replace(version=3)
-    assert await retire_if_ended(pool, latest) is False, "the latest version always stays"
+    assert await retire_if_ended(pool, latest, NOW_MS) is False, "the latest version always stays"

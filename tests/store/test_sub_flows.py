@@ -14,6 +14,8 @@ from store.flows import FlowStore
 from store.pool import Pool
 from store.retirement import retire_if_ended, superseded_before
 
+NOW_MS = 10**13
+
 
 def file(flow_id: str, trigger: str, action: tuple[str, dict[str, Any]], **flow: Any) -> FlowFile:
     read = read_flow_file({
@@ -110,9 +112,9 @@ async def test_a_version_stays_as_long_as_one_that_needs_it(pool: Pool) -> None:
     await published(pool, callee("two"), at_ms=3_000)
     (old,) = await superseded_before(pool, 9_000)
     assert (old.flow_id, old.version) == ("callee", 1)
-    assert await retire_if_ended(pool, old) is False
+    assert await retire_if_ended(pool, old, NOW_MS) is False
     await published(pool, caller(), at_ms=4_000)
     needing = next(one for one in await superseded_before(pool, 9_000) if one.flow_id == "a-caller")
-    assert await retire_if_ended(pool, old) is False
-    assert await retire_if_ended(pool, needing)
-    assert await retire_if_ended(pool, old)
+    assert await retire_if_ended(pool, old, NOW_MS) is False
+    assert await retire_if_ended(pool, needing, NOW_MS)
+    assert await retire_if_ended(pool, old, NOW_MS)
