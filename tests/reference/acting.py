@@ -106,15 +106,15 @@ class Acting(Branches):
             return
         if pause and (until := self.until(pause, key[1])) > self.shard.now:
             self.wait(key, until, "delay")
-        elif passed := self.passed(command):
+        elif passed := self.passed(key, command):
             self.limit(key, passed)
         elif not (node["subtype"] in MESSAGES and command and self.hold_back(key, command, since)):
             self.used["actions"] += counts
             self.do(key, command, config)
 
-    def passed(self, command: dict[str, Any] | None) -> str | None:
+    def passed(self, key: Key, command: dict[str, Any] | None) -> str | None:
         """The limit that a command would pass."""
-        writes, contacts = uses(command)
+        writes, contacts = self.uses(key, command)
         if writes and self.used["writes"] + writes > self.limits["maxExternalWrites"]:
             return "maxExternalWrites"
         if contacts and self.used["contacts"] + contacts > self.limits["maxContactActions"]:
@@ -127,7 +127,7 @@ class Acting(Branches):
         if command is None:
             self.succeed(key, output, output.get("data"))
             return
-        writes, contacts = uses(command)
+        writes, contacts = self.uses(key, command)
         self.used["writes"] += writes
         self.used["contacts"] += contacts
         sent = {"id": made_id("c", self.id, *key, 0), "key": key, **command}
@@ -142,6 +142,12 @@ class Acting(Branches):
         deadline = self.until({"seconds": options.get("timeoutSeconds", 86_400)}, key[1])
         one = answers.awaited(sent["id"], attempt, deadline, options.get("retry", {}), {})
         self.await_answer(key, one, sent)
+
+    def uses(self, key: Key, command: dict[str, Any] | None) -> tuple[int, int]:
+        """External writes and contact actions of a command; those of one that has gone out before are counted."""
+        if command is None or made_id("c", self.id, *key, 0) in self.shard.awaited:
+            return 0, 0
+        return int(command["type"] != "notify_user"), command["contacts"]
 
     def send(self, command: dict[str, Any], attempt: int) -> None:
         self.shard.send_command(
@@ -217,10 +223,3 @@ class Acting(Branches):
         else:
             self.follow(key, "out")
         return True
-
-
-def uses(command: dict[str, Any] | None) -> tuple[int, int]:
-    """External writes and contact actions of a command."""
-    if command is None:
-        return 0, 0
-    return int(command["type"] != "notify_user"), command["contacts"]

@@ -122,7 +122,7 @@ class Execution(Acting):
         """Go on from the failed nodes, same visit, next attempt; what was skipped only for that is open again."""
         if not self.begin(asks=False):
             return
-        self.end, self.status, self.failed, self.has_failed = None, "running", None, False
+        self.end, self.status, self.failed, self.has_failed, self.paused = None, "running", None, False, False
         for key in [key for key, step in self.steps.items() if step["reason"] == "unreached"]:
             del self.steps[key]
         for key in self.failures():
@@ -152,6 +152,7 @@ class Execution(Acting):
         stands = {key[0] for key in (*self.waits, *self.pending(), *(self.failures() if self.end else ()))}
         was, subtypes = self.edges, {node: self.nodes[node]["subtype"] for node in stands}
         self.on_version(flow)
+        self.shard.set_goal(self)
         if any(node not in self.nodes or self.nodes[node]["subtype"] != subtypes[node] for node in stands):
             return False
         now = [edge[:2] for edge in self.edges]

@@ -172,6 +172,7 @@ class ReferenceShard:
         order = sorted(reached, key=lambda goal: (goal["execution"].started, goal["flow"]))
         for goal in order:
             self.goals.remove(goal)
+            goal["execution"].has_reached_goal = True
             self.decide("counted", "goal", event, goal["flow"], goal["execution"].id)
         ending = [goal["execution"] for goal in reached if goal["exit"]]
         mine = [one for one in self.executions if one.subject == event["subject"] and one.end is None]
@@ -246,13 +247,21 @@ class ReferenceShard:
         self.entered.append({"flow": flow.id, "subject": subject, "mark": (event["source"], event["id"]),
                              "at": self.now, "value": value, "execution": execution})  # fmt: skip
         execution.start()
-        if goal := settings.get("goal"):
-            within = round(goal.get("withinSeconds", 604_800) * 1000 / self.scale)
-            self.goals.append({
-                "execution": execution, "flow": flow.id, "subject": subject, "until": execution.started + within,
-                "type": goal["event"]["type"], "match": rendered(goal["event"].get("match", {}), look),
-                "exit": goal.get("exit", True),
-            })  # fmt: skip
+        self.set_goal(execution)
+
+    def set_goal(self, execution: Execution) -> None:
+        """Open the window of an execution for the goal of the version it is on; once it is reached there is none."""
+        self.goals = [goal for goal in self.goals if goal["execution"] is not execution]
+        goal = execution.flow.get("settings", {}).get("goal")
+        if goal is None or execution.has_reached_goal:
+            return
+        look = looker(execution.event, self.history, self.now, execution.flow["userId"], {}, {})
+        within = round(goal.get("withinSeconds", 604_800) * 1000 / self.scale)
+        self.goals.append({
+            "execution": execution, "flow": execution.flow["flowId"], "subject": execution.subject,
+            "until": execution.started + within, "type": goal["event"]["type"],
+            "match": rendered(goal["event"].get("match", {}), look), "exit": goal.get("exit", True),
+        })  # fmt: skip
 
     # ---- commands, answers and what people ask
 

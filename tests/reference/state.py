@@ -32,6 +32,7 @@ class State:
         self.waits: dict[Key, dict[str, Any]] = {}
         """Since the step of a node began to wait: until when and for what, and what else is known of it."""
         self.tries: dict[Key, int] = {}
+        self.has_reached_goal = False
         self.configs: dict[Key, dict[str, Any]] = {}
         """The config of each node as it was rendered last."""
         self.outputs: dict[str, Any] = {}
