@@ -23,6 +23,9 @@ SOURCE: Final = "mal"
 KEPT_MS: Final = 366 * 86_400_000
 """So long after it last moved a family is remembered."""
 
+MAX_FAMILIES: Final = 256
+"""Families of one subject, those that moved last; beyond it the others are forgotten, since the row must stay small."""
+
 MAX_OUTPUT_BYTES: Final = 64 * 1024
 """So much of the outputs of its steps a sub-flow hands on to its parent, which keeps them in its own state."""
 
@@ -111,5 +114,5 @@ def used(families: Row | None, root: str) -> Counts | None:
 
 def note(families: Row, root: str, counts: Counts, now_ms: int) -> Row:
     """Return the row after a family used something."""
-    kept = {name: family for name, family in families.items() if family["atMs"] + KEPT_MS > now_ms}
-    return {**kept, root: {"used": list(astuple(counts)), "atMs": now_ms}}
+    others = [(name, family) for name, family in families.items() if name != root and family["atMs"] + KEPT_MS > now_ms]
+    return dict([*others[1 - MAX_FAMILIES :], (root, {"used": list(astuple(counts)), "atMs": now_ms})])

@@ -11,8 +11,9 @@ from engine.flow import LimitsRecord
 from engine.limits import MAX_SUB_FLOWS
 from engine.nodes.configs import check_config
 from engine.nodes.registry import node_types
+from engine.shard_tables import ENTRIES
 from engine.types import ExecutionId, FlowId, NodeId, Subject
-from tests.support.driver import FlowDriver
+from tests.support.driver import FlowDriver, plain
 from tests.support.flows import opened, version
 
 RUN = ("run_flow", {"flowId": "child"})
@@ -143,3 +144,15 @@ def test_executions_of_other_families_share_nothing() -> None:
 def test_a_config_that_does_not_fit_is_refused(config: dict[str, Any], words: str) -> None:
     _, faults = check_config(node_types()["run_flow"], config)
     assert words in faults[0][1]
+
+
+def test_a_busy_subject_keeps_the_families_that_moved_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("engine.sub_flows.MAX_FAMILIES", 2)
+    long = {"run": RUN, "wait": ("delay", {"delaySeconds": 60}), "tag": TAG}
+    driver = FlowDriver(parent(long, "t>run run>wait wait>tag"), child({"tag": TAG}, "t>tag"))
+    for _ in range(3):
+        driver.send(opened())
+    [row] = [plain(row) for key, row in driver.tables.rows[ENTRIES].items() if "families" in key]
+    assert list(row) == [record["executionId"] for record in by_flow(driver, "parent")[1:]]
+    driver.advance(60)
+    assert {record["status"] for record in driver.executions} == {"succeeded"}
