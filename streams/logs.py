@@ -13,6 +13,34 @@ LIBRARIES: Final = ("aiokafka", "asyncio", "faust", "kafka", "mode", "streams.ba
 PASSING: Final = ("GroupCoordinatorNotAvailableError", "GroupLoadInProgressError", "NotLeaderForPartitionError")
 """What a broker answers while it starts or a topic is new. aiokafka logs it as an error and asks again a moment later;
 where it does not pass, whoever waits for it gives up and says so."""
+REPEATED_SECONDS: Final = 10.0
+"""While a broker is away aiokafka tries again, and says so, up to a hundred times a second and client."""
+_MOST_TEXTS: Final = 1_000
+
+
+class Repeats(logging.Filter):
+    """Lets the same line of a library through once in ten seconds, with how many there were like it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+        """Logger and text → when it was said last, and how often it was not since."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Say whether a record is let through."""
+        if not record.name.startswith(LIBRARIES):
+            return True
+        line = record.name, record.getMessage()
+        said_at, held_back = self._said.get(line, (0.0, 0))
+        if 0 <= record.created - said_at < REPEATED_SECONDS:
+            self._said[line] = said_at, held_back + 1
+            return False
+        if len(self._said) >= _MOST_TEXTS:
+            self._said.clear()
+        self._said[line] = record.created, 0
+        if held_back:
+            record.msg, record.args = f"{line[1]} (and {held_back} times more since)", None
+        return True
 
 
 def configure_logging(level: str) -> None:
@@ -26,6 +54,7 @@ def configure_logging(level: str) -> None:
     formatter.converter = time.gmtime
     handler.setFormatter(formatter)
     handler.addFilter(_is_no_passing_trouble)
+    handler.addFilter(Repeats())
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for library in LIBRARIES:
         logging.getLogger(library).setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
