@@ -24,6 +24,17 @@ def free_port() -> int:
     raise OSError(f"no free port on {HOST} between {FIRST} and {LAST} in {ATTEMPTS} tries")
 
 
+def free_ports(count: int) -> list[int]:
+    """Return so many ports, no two of them the same, that nobody listens on now.
+
+    Raises `OSError` as `free_port` does.
+    """
+    found: set[int] = set()
+    while len(found) < count:
+        found.add(free_port())
+    return list(found)
+
+
 def in_use(port: int) -> bool:
     """Say whether a listener could not bind this port now."""
     with socket.socket() as probe:

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -25,6 +26,9 @@ def main() -> None:
     arguments.add_argument("--away", action="store_true", help="with Postgres away for ten minutes in between")
     arguments.add_argument("--keep", type=Path, help="a folder for data and logs, which stay")
     given = arguments.parse_args()
+    # As Ctrl-C: what was started is stopped. Whoever starts us in the background may have Ctrl-C ignored.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     folder = given.keep or Path(tempfile.mkdtemp(prefix="fault-"))
     folder.mkdir(parents=True, exist_ok=True)
     try:

@@ -15,7 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from dev.kafka import KafkaBroker, new_cluster_id
-from dev.ports import HOST, free_port
+from dev.ports import HOST, free_ports
 from tests.fault.proxy import Proxy
 from tests.support.conditions import until
 
@@ -34,10 +34,9 @@ class Cluster:
     """
 
     def __init__(self, folder: Path, nodes: int = NODES) -> None:
-        self._direct = [free_port() for _ in range(nodes)]
-        controllers = [free_port() for _ in range(nodes)]
-        clients = [free_port() for _ in range(nodes)]
-        self.proxies = [Proxy(port) for port in clients]
+        ports = free_ports(4 * nodes)
+        self._direct, controllers, clients, proxied = (ports[at::4] for at in range(4))
+        self.proxies = [Proxy(port, at) for port, at in zip(clients, proxied, strict=True)]
         cluster_id = new_cluster_id()
         self.nodes: Sequence[KafkaBroker] = [
             KafkaBroker(

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import struct
 
-from dev.ports import HOST, free_port
+from dev.ports import HOST
 
 CHUNK = 65_536
+RESET = struct.pack("ii", 1, 0)
+"""Linger for no time: a close is a reset then, not an end in order."""
 
 
 class Proxy:
@@ -15,15 +19,17 @@ class Proxy:
 
     Args:
         target: the port on loopback.
+        port: where it listens.
     """
 
-    def __init__(self, target: int) -> None:
-        self.port = free_port()
+    def __init__(self, target: int, port: int) -> None:
+        self.port = port
         self.delay_seconds = 0.0
         """How long each chunk waits before it is passed on, in both directions."""
         self._target = target
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None]] = set()
         self._flowing = asyncio.Event()
         self._flowing.set()
 
@@ -45,7 +51,8 @@ class Proxy:
     def cut(self) -> int:
         """Reset every connection; return how many there were."""
         cut = self.connections
-        for writer in self._writers:
+        for writer in [writer for writer in self._writers if not writer.is_closing()]:
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             writer.transport.abort()
         return cut
 
@@ -61,8 +68,13 @@ class Proxy:
         self.refuse()
         self.thaw()
         self.cut()
+        await asyncio.gather(*self._serving, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving = asyncio.current_task()
+        assert serving is not None
+        self._serving.add(serving)
+        serving.add_done_callback(self._serving.discard)
         try:
             onward_reader, onward = await asyncio.open_connection(HOST, self._target)
         except OSError:

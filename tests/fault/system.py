@@ -22,7 +22,7 @@ from aiokafka.errors import KafkaError
 
 from dev.flows import publish
 from dev.parts import Part, mal
-from dev.ports import HOST
+from dev.ports import HOST, free_port
 from dev.postgres import PostgresServer
 from store.migrate import migrate
 from streams.admin import create_topics
@@ -43,7 +43,8 @@ STATIC_WORKERS = 2
 """So many of the workers have an id of their own."""
 DISK_MEGABYTES = 4_096
 LOOK_SECONDS = 0.25
-CAUGHT_UP_SECONDS = 600.0
+CAUGHT_UP_SECONDS = 1_200.0
+"""Longer than Postgres is away at the longest."""
 ASK_SECONDS = 5.0
 POSITIONS = "select topic, partition, next_offset from automation_audit_positions"
 PYTHON = ("-m", "tests.fault.worker_main")
@@ -133,7 +134,7 @@ class System:
         await asyncio.to_thread(self.postgres.wait_ready)
         await migrate(self.postgres.dsn)
         place = urlsplit(self.postgres.dsn)
-        self.database = Proxy(place.port or 0)
+        self.database = Proxy(place.port or 0, free_port())
         await self.database.accept()
         proxied = urlunsplit(place._replace(netloc=f"{place.username}:{place.password}@{HOST}:{self.database.port}"))
         environment = {

@@ -11,7 +11,6 @@ from pathlib import Path
 import orjson
 
 from tests.golden.test_examples import published
-from tests.golden.told_again import check_told_again
 from tests.support.driver import FlowDriver
 from tests.support.flows import event, opened
 
@@ -41,7 +40,7 @@ def written(driver: FlowDriver) -> bytes:
 
 
 def test_the_history_is_told_again() -> None:
-    check_told_again(HISTORY, written(played()), "tests.golden.test_considerate")
+    assert written(played()).splitlines() == HISTORY.read_bytes().splitlines()
 
 
 def test_it_shows_every_kind_of_outcome() -> None:
