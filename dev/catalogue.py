@@ -12,7 +12,16 @@ from typing import Any, Final
 
 import orjson
 
-from engine.nodes.base import ERROR, ActionType, ConditionType, NodeType, TriggerType
+from engine.nodes.base import (
+    ANY_ERRORS,
+    COMMAND_ERRORS,
+    ERROR,
+    ActionType,
+    ConditionType,
+    Errors,
+    NodeType,
+    TriggerType,
+)
 from engine.nodes.registry import node_types
 
 PAGE: Final = Path(__file__).parent.parent / "docs" / "nodes.md"
@@ -21,11 +30,12 @@ HEADER: Final = """\
 
 Written by `python -m dev.catalogue` out of the code; change the code, not this page. Every text in the config of a
 condition or an action may hold [templates](templates.md); what makes a whole flow valid: [validation](validation.md).
+Each type is tested on a virtual clock and through Kafka, with each of its outcomes and errors (`tests/conformance`).
 """
 _SECTIONS: Final = (
     ("trigger", "Triggers", "Start a flow. All keys that are given must match; without any, every event does."),
     ("condition", "Conditions", "Name an outcome; its edges are followed, else those without a label."),
-    ("action", "Actions", "Do something, and go on along the edges without a label."),
+    ("action", "Actions", "Do something, and go on along the edges without a label; where they fail, along `error`."),
 )  # fmt: skip
 _FORMATS: Final = {"field-path": "a path", "date-time": "a time"}
 _KINDS: Final = {"string": "text", "number": "number", "integer": "whole number", "boolean": "true or false"}
@@ -38,7 +48,8 @@ def main() -> None:
 
 def render() -> str:
     """Return the page."""
-    lines = [HEADER]
+    lines = [HEADER, f"Any condition or action fails with {_errors(ANY_ERRORS)}\n"]
+    lines += [f"One that makes a command fails, beside those, with {_errors(COMMAND_ERRORS)}\n"]
     for kind, title, words in _SECTIONS:
         lines += [f"## {title}\n", f"{words}\n"]
         for node in node_types().values():
@@ -61,6 +72,12 @@ def _node(node: NodeType) -> Iterator[str]:
             yield f"| `{key}` | {value} | {_cell(about['description'])} |"
         yield ""
         yield f"Example: `{orjson.dumps(node.example).decode()}`\n"
+    if not isinstance(node, TriggerType) and node.errors:
+        yield f"Fails with {_errors(node.errors)}\n"
+
+
+def _errors(errors: Errors) -> str:
+    return " · ".join(f"`{code}`: {words}" for code, words in errors.items())
 
 
 def _facts(node: NodeType) -> Iterator[str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from dev.demo_census import Census
 from engine.systems import BY_COMMAND_TYPE
+from store.reconcile import FlowSums
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,10 @@ class Audit:
     answers: int = 0
     command_ids: Counter[str] = field(default_factory=Counter)
     """The commands that steps made, and in how many steps each stands."""
+    flows: Mapping[str, FlowSums] = field(default_factory=dict)
+    """By flow id."""
+    unexplained: Sequence[str] = ()
+    """What was left out, put off or ended without a reason."""
 
     @property
     def rows(self) -> int:
@@ -47,10 +52,12 @@ def reconcile(census: Census, audit: Audit, *, published: int, dead_letters: int
         published: how many events there must be on Kafka.
         dead_letters: how many dead letters there were before.
     """
-    return [*_nothing_missing(census, audit, published, dead_letters), *_everything_shown(census)]
+    found = nothing_missing(census, audit, published=published, dead_letters=dead_letters)
+    return [*found, *_all_at_rest(census), *_everything_shown(census)]
 
 
-def _nothing_missing(census: Census, audit: Audit, published: int, dead_letters: int) -> Iterator[Check]:
+def nothing_missing(census: Census, audit: Audit, *, published: int, dead_letters: int = 0) -> Iterator[Check]:
+    """Compare as `reconcile` does, at any moment at which the audit has written all: also while executions run."""
     yield _equal("events on Kafka = events published", census.events.total(), published)
     yield _none("events that could not be read", census.dead_letters - dead_letters)
     twice = sum(count > 1 for count in census.commands.values())
@@ -59,13 +66,19 @@ def _nothing_missing(census: Census, audit: Audit, published: int, dead_letters:
     yield _none("commands on Kafka without a step in Postgres", len(ids - audit.command_ids.keys()))
     yield _none("commands of steps in Postgres that are not on Kafka", len(audit.command_ids.keys() - ids))
     yield _none("commands that stand in two steps", sum(count > 1 for count in audit.command_ids.values()))
-    yield _none("commands without an answer", len(census.commands.keys() - census.answers.keys()))
     yield _equal("executions in Postgres = on the feed", audit.executions.total(), len(census.executions))
     yield _same("executions by flow and status, the same in both", audit.executions, census.executions_by_flow)
     yield _equal("steps in Postgres = on the feed", audit.steps, len(census.steps))
     yield _same("decisions by reason, the same in both", audit.decisions, census.decisions)
     yield _equal("answers in Postgres = on Kafka", audit.answers, len(census.answers))
+    adrift = sum(not sums.reconciles for sums in audit.flows.values())
+    yield _none("flows whose matches or executions do not add up", adrift)
+    yield _none("steps, waits or ends without a reason", len(audit.unexplained))
     yield _none("records missing on the feed", census.gaps)
+
+
+def _all_at_rest(census: Census) -> Iterator[Check]:
+    yield _none("commands without an answer", len(census.commands.keys() - census.answers.keys()))
     yield _none("executions still running", census.running)
 
 

@@ -88,6 +88,8 @@ async def read_audit(pool: Pool) -> Audit:
         decisions=await counted.count_decisions(pool),
         answers=await counted.count_answers(pool),
         command_ids=await counted.command_ids(pool),
+        flows=await counted.sum_flows(pool),
+        unexplained=await counted.unexplained(pool),
     )
 
 

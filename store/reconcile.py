@@ -3,9 +3,48 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import NamedTuple
 
 from store.pool import Pool
 from store.statements import statement
+
+
+class FlowSums(NamedTuple):
+    """What became of the matches of a flow: matched = started + suppressed + held, started = waiting + ended + running.
+
+    Each is counted by itself, so that what is in two of them, or in none, shows.
+    """
+
+    matched: int
+    started: int
+    suppressed: int
+    """Kept out: an entry rule, a holdout, a pause that is over, …"""
+    held: int
+    """By a pause of the flow that goes on, or whose matches were not taken again."""
+    waiting: int
+    """Executions that wait for something: a moment, an event, an answer, …"""
+    ended: int
+    running: int
+    """Executions that are held before their next node, by a pause."""
+
+    @property
+    def reconciles(self) -> bool:
+        """Whether each match and each execution is in exactly one of the sums."""
+        return (
+            self.matched == self.started + self.suppressed + self.held
+            and self.started == self.waiting + self.ended + self.running
+        )
+
+
+async def sum_flows(pool: Pool) -> dict[str, FlowSums]:
+    """Return the sums of each flow that anything matched, by its id."""
+    rows = await pool.fetch(statement("reconcile.matches"))
+    return {row["flow_id"]: FlowSums(*(row[name] for name in FlowSums._fields)) for row in rows}
+
+
+async def unexplained(pool: Pool) -> list[str]:
+    """Return what was left out, put off or ended without a reason: none, if all is well."""
+    return [f"{row['what']} {row['which']}" for row in await pool.fetch(statement("reconcile.unexplained"))]
 
 
 async def count_executions(pool: Pool) -> Counter[tuple[str, str]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Final, Generic, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -123,6 +124,20 @@ class Listen:
 ActionOutcome = Done | Wait | Failed
 C = TypeVar("C", bound=Config)
 
+Errors = Mapping[str, str]
+"""Code → when a step fails with it, as a sentence for people."""
+ANY_ERRORS: Final[Errors] = MappingProxyType({
+    "bad_config": "A template gave a key a value that it cannot have.",
+    "template": "A template cannot be rendered, or would make too much.",
+})  # fmt: skip
+"""What any condition or action can fail with."""
+COMMAND_ERRORS: Final[Errors] = MappingProxyType({
+    "command_too_large": "The command would be larger than 512 KiB.",
+    "command_failed": "With `awaitResult`: the system has failed to do it, as often as it is tried.",
+    "answer_timeout": "With `awaitResult`: no answer came in time.",
+})  # fmt: skip
+"""What any action that makes a command can fail with, beside those."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerType(Generic[C]):
@@ -165,6 +180,8 @@ class ConditionType(Generic[C]):
     ports: tuple[str, ...] = CONDITION_PORTS
     outcomes: Callable[[Mapping[str, Json]], tuple[str, ...]] | None = None
     """The ports that a config names, as it was drawn; None where every config has `ports`."""
+    errors: Errors = field(default_factory=dict)
+    """What its step can fail with, beside `ANY_ERRORS`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +208,8 @@ class ActionType(Generic[C]):
     runs: Callable[[Mapping[str, Json]], SubFlowOrder | None] = lambda _config: None
     """The flow of which a config, as it was drawn, needs one certain version; None where it needs none."""
     warn: Callable[[C], str | None] = lambda _config: None
+    errors: Errors = field(default_factory=dict)
+    """What its step can fail with, beside `ANY_ERRORS` and, where it makes a command, `COMMAND_ERRORS`."""
 
     kind: Literal["action"] = "action"
     ports: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from engine.context import MISSING, Context
 from engine.events import opaque_id
@@ -14,6 +15,7 @@ from engine.wire import rfc3339
 CONTACT_FIELD = "event.contactId"
 CAMPAIGN_FIELD = "event.campaignId"
 RELEASE_FIELD = "event.releaseId"
+MISSING_ID: Final = "missing_id"
 
 
 def required_id(context: Context, path: str, what: str) -> str | Failed:
@@ -24,8 +26,8 @@ def required_id(context: Context, path: str, what: str) -> str | Failed:
         return found
     if value is MISSING:
         context.note_missing(path)
-        return Failed("missing_id", f"no {what}: {path} is missing", path)
-    return Failed("missing_id", f"no {what}: {path} holds {_short(value)}, which is no id", path, _plain(value))
+        return Failed(MISSING_ID, f"no {what}: {path} is missing", path)
+    return Failed(MISSING_ID, f"no {what}: {path} holds {_short(value)}, which is no id", path, _plain(value))
 
 
 def optional_id(context: Context, path: str) -> str | None:

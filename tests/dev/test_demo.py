@@ -14,6 +14,7 @@ from dev.demo_census import Census
 from dev.demo_checks import Audit, reconcile
 from dev.demo_report import Progress
 from engine.systems import BY_COMMAND_TYPE
+from store.reconcile import FlowSums
 from streams.topics import COMMAND_RESULTS, DEAD_LETTERS, EXECUTIONS, TRIGGERS
 
 STATUSES = ("succeeded", "failed", "partial")
@@ -114,6 +115,9 @@ def test_what_kafka_has_too_much_is_found(spoil: Callable[[Log], None], found: l
         ),
         ({"steps": 5}, ["steps in Postgres = on the feed"]),
         ({"answers": 6}, ["answers in Postgres = on Kafka"]),
+        ({"flows": {"f": FlowSums(3, 2, 0, 0, 0, 2, 0)}}, ["no flows whose matches or executions do not add up"]),
+        ({"flows": {"f": FlowSums(3, 2, 1, 0, 0, 1, 0)}}, ["no flows whose matches or executions do not add up"]),
+        ({"unexplained": ["step x n"]}, ["no steps, waits or ends without a reason"]),
         (
             {"executions": Counter({("f", "succeeded"): 2})},
             ["executions in Postgres = on the feed", "executions by flow and status, the same in both"],

@@ -11,6 +11,7 @@ from pathlib import Path
 import orjson
 
 from tests.golden.test_examples import published
+from tests.golden.told_again import check_told_again
 from tests.support.driver import FlowDriver
 from tests.support.flows import event, opened
 
@@ -40,7 +41,7 @@ def written(driver: FlowDriver) -> bytes:
 
 
 def test_the_history_is_told_again() -> None:
-    assert written(played()).splitlines() == HISTORY.read_bytes().splitlines()
+    check_told_again(HISTORY, written(played()), "tests.golden.test_considerate")
 
 
 def test_it_shows_every_kind_of_outcome() -> None:

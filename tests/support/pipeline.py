@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from engine.flow import FlowVersion, Policy
 from engine.systems import BY_EVENT_TYPE
 from streams.admin import create_topics
 from streams.settings import Settings
+from streams.topics import EXECUTIONS
 from tests.support.processes import Process
 
 PARTITIONS = 4
@@ -40,12 +41,12 @@ class Pipeline:
         self._folder = folder
         self._environment = environment
         self.processing = environment.get("MAL_PROCESSING", "exactly_once")
-        self._workers: list[Process] = []
+        self.workers: list[Process] = []
 
-    def worker(self, name: str = "worker", **environment: str) -> Process:
-        """Make a worker; all are stopped at the end."""
-        worker = Process(mal(name, "worker"), self._folder, {**os.environ, **self._environment, **environment})
-        self._workers.append(worker)
+    def worker(self, name: str = "worker", command: str = "worker", **environment: str) -> Process:
+        """Make a worker, or another part; all are stopped at the end."""
+        worker = Process(mal(name, command), self._folder, {**os.environ, **self._environment, **environment})
+        self.workers.append(worker)
         return worker
 
     async def publish(self, *versions: FlowVersion, at_ms: int = 0, policy: Policy = "pin") -> None:
@@ -94,8 +95,16 @@ class Pipeline:
             await reading.settle()
             return reading.records
 
+    async def told(
+        self, wanted: Callable[[Mapping[str, Any]], bool], count: int, within_seconds: float = 30.0
+    ) -> list[dict[str, Any]]:
+        """The records of the feed that are wanted, once there are so many."""
+        async with self.reading(EXECUTIONS) as reading:
+            await reading.until(count, within_seconds, lambda record: wanted(orjson.loads(record.value)))
+            return [one for one in values(reading.records) if wanted(one)]
+
     def close(self) -> None:
-        for worker in self._workers:
+        for worker in self.workers:
             with contextlib.suppress(ProcessLookupError, AssertionError):
                 worker.signal(signal.SIGCONT)
             worker.stop()
@@ -114,14 +123,21 @@ class Reading:
         self.records += fresh
         return len(fresh)
 
-    async def until(self, count: int, within_seconds: float) -> None:
-        """Read until there are so many records."""
+    async def until(
+        self, count: int, within_seconds: float, wanted: Callable[[Any], bool] = lambda _record: True
+    ) -> None:
+        """Read until there are so many records that are wanted."""
+        found, looked_at = 0, 0
         try:
             async with asyncio.timeout(within_seconds):
-                while len(self.records) < count:
+                while True:
+                    found += sum(map(wanted, self.records[looked_at:]))
+                    looked_at = len(self.records)
+                    if found >= count:
+                        return
                     await self.more()
         except TimeoutError:
-            raise AssertionError(f"{len(self.records)} of {count} records within {within_seconds:g} s") from None
+            raise AssertionError(f"{found} of {count} records within {within_seconds:g} s") from None
 
     async def settle(self) -> None:
         """Read on until nothing comes for half a second."""

@@ -9,7 +9,7 @@ from pydantic import Field
 from engine.context import Context
 from engine.nodes.base import ActionType, Config, Done, Failed, Order
 from engine.nodes.fields import Days, FieldPath, Text
-from engine.nodes.lookups import RELEASE_FIELD, in_days, required_id, set_only
+from engine.nodes.lookups import MISSING_ID, RELEASE_FIELD, in_days, required_id, set_only
 
 COMMAND: Final = "create_release_task"
 
@@ -48,4 +48,5 @@ NODE: Final = ActionType(
     example={"title": "Pitch {{ event.releaseName }} to playlists", "dueDateDays": 4},
     act=act,
     command=COMMAND,
+    errors={MISSING_ID: "There is no release where it looks for one."},
 )

@@ -13,6 +13,8 @@ from engine.nodes.fields import YEAR_SECONDS, FieldPath, Seconds, Time, read_tim
 from engine.types import Json
 
 _KEYS: Final = {"delay_seconds": "delaySeconds", "until": "until", "until_field": "untilField"}
+_MISSING: Final = "missing_time"
+_UNREADABLE: Final = "bad_time"
 
 
 class Delay(Config):
@@ -43,12 +45,12 @@ def act(config: Delay, context: Context) -> Wait | Failed:
     value = context.resolve(config.until_field)
     if value is MISSING:
         context.note_missing(config.until_field)
-        return Failed("missing_time", f"no time: {config.until_field} is missing", config.until_field)
+        return Failed(_MISSING, f"no time: {config.until_field} is missing", config.until_field)
     until_ms = read_time(value)
     if until_ms is None:
         shown = value if isinstance(value, (str, int, float)) else None
         message = f"no time: {config.until_field} holds {value!r:.80}; a time is written like 2026-11-01T10:30:00Z"
-        return Failed("bad_time", message, config.until_field, shown)
+        return Failed(_UNREADABLE, message, config.until_field, shown)
     return Wait("delay", until_ms=until_ms)
 
 
@@ -59,6 +61,7 @@ NODE: Final = ActionType(
     config=Delay,
     example={"delaySeconds": 604_800},
     act=act,
+    errors={_MISSING: "There is nothing where `untilField` looks.", _UNREADABLE: "What is there is no time."},
     counts=False,
     waits=lambda _config: True,
     warn=lambda config: (

@@ -9,6 +9,7 @@ from pydantic import Field
 from engine.context import Context
 from engine.nodes.base import ActionType, Config, Done, Failed, Order
 from engine.nodes.fields import Text
+from engine.nodes.lookups import MISSING_ID
 
 COMMAND: Final = "notify_user"
 
@@ -25,7 +26,7 @@ class NotifyUser(Config):
 def act(config: NotifyUser, context: Context) -> Done | Failed:
     """Make the command."""
     if not context.flow_user_id:
-        return Failed("missing_id", "no user: the flow has no userId, so there is nobody to tell", "flow.userId")
+        return Failed(MISSING_ID, "no user: the flow has no userId, so there is nobody to tell", "flow.userId")
     payload = {
         "userId": context.flow_user_id,
         "message": config.message,
@@ -42,4 +43,5 @@ NODE: Final = ActionType(
     example={"message": "{{ event.releaseName }} comes out tomorrow.", "notificationType": "info"},
     act=act,
     command=COMMAND,
+    errors={MISSING_ID: "The flow has no user, so there is nobody to tell."},
 )

@@ -67,4 +67,12 @@ NODE: Final = ActionType(
     example={"flowId": "flow_123"},
     act=act,
     runs=runs,
+    # Of one that is waited for, or whose version is named; of others the feed says why they start nothing.
+    errors={
+        "sub_flow_failed": "It was waited for, and has failed or was cancelled.",
+        "sub_flow_not_published": "The flow, or that version of it, is not published.",
+        "not_manual": "Something else than `manual_trigger` starts it.",
+        "too_deep": "Flows run flows, ten deep already.",
+        "sub_flow_ended": "A retry would run it again, and it has ended without failing.",
+    },
 )

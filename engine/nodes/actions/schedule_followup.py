@@ -10,7 +10,7 @@ from engine.context import Context
 from engine.facts import DAY_MS
 from engine.nodes.base import ActionType, Config, Done, Failed, Order
 from engine.nodes.fields import Address, Days, FieldPath, Text
-from engine.nodes.lookups import CAMPAIGN_FIELD, CONTACT_FIELD, in_days, optional_id, required_id, set_only
+from engine.nodes.lookups import CAMPAIGN_FIELD, CONTACT_FIELD, MISSING_ID, in_days, optional_id, required_id, set_only
 
 COMMAND: Final = "schedule_followup"
 
@@ -57,5 +57,6 @@ NODE: Final = ActionType(
     act=act,
     wake=act,
     command=COMMAND,
+    errors={MISSING_ID: "The flow is about no contact, so there is nobody to write to."},
     message=True,
 )

@@ -10,7 +10,7 @@ from pydantic import Field
 from engine.context import Context
 from engine.nodes.base import ActionType, Config, Done, Failed, Order, Wait
 from engine.nodes.fields import YEAR_SECONDS, Address, Ids, OpaqueId, Seconds, Text
-from engine.nodes.lookups import CONTACT_FIELD, required_id, set_only
+from engine.nodes.lookups import CONTACT_FIELD, MISSING_ID, required_id, set_only
 from engine.types import Json
 
 COMMAND: Final = "send_email_campaign"
@@ -77,6 +77,7 @@ NODE: Final = ActionType(
     act=act,
     wake=send,
     command=COMMAND,
+    errors={MISSING_ID: "No recipients are given, and the flow is about no contact."},
     message=True,
     segment_key="toSegmentId",
     waits=lambda config: config.delay is not None and config.delay > 0,

@@ -9,7 +9,7 @@ from pydantic import Field
 from engine.context import Context
 from engine.nodes.base import ActionType, Config, Done, Failed, Order
 from engine.nodes.fields import FieldPath, Text
-from engine.nodes.lookups import CAMPAIGN_FIELD, CONTACT_FIELD, optional_id, required_id, set_only
+from engine.nodes.lookups import CAMPAIGN_FIELD, CONTACT_FIELD, MISSING_ID, optional_id, required_id, set_only
 
 COMMAND: Final = "update_cmg_node"
 
@@ -47,4 +47,5 @@ NODE: Final = ActionType(
     example={"outcome": "playlist_add", "logType": "success"},
     act=act,
     command=COMMAND,
+    errors={MISSING_ID: "There is no campaign where it looks for one."},
 )

@@ -9,7 +9,7 @@ from pydantic import Field
 from engine.context import Context
 from engine.nodes.base import ActionType, Config, Done, Failed, Order
 from engine.nodes.fields import FieldPath, OpaqueId
-from engine.nodes.lookups import CONTACT_FIELD, required_id
+from engine.nodes.lookups import CONTACT_FIELD, MISSING_ID, required_id
 
 COMMAND: Final = "update_segment"
 
@@ -39,4 +39,5 @@ NODE: Final = ActionType(
     example={"segmentId": "engaged", "action": "add"},
     act=act,
     command=COMMAND,
+    errors={MISSING_ID: "There is no contact where it looks for one."},
 )

@@ -26,6 +26,8 @@ CONTACT_METRICS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 """What the engine counts of each contact, by the tracker's words and by those of `engagement`."""
 
+_UNKNOWN: Final = "unknown_metric"
+
 
 class IfMetricGreater(Config):
     """Which metric of whom, and the threshold."""
@@ -86,9 +88,7 @@ def _of_contact(config: IfMetricGreater, context: Context) -> float | Failed:
 
 
 def _unknown(metric: str, known: set[str]) -> Failed:
-    return Failed(
-        "unknown_metric", f"nobody reports the metric {metric!r}; known are {one_of(known)}", "metric", metric
-    )
+    return Failed(_UNKNOWN, f"nobody reports the metric {metric!r}; known are {one_of(known)}", "metric", metric)
 
 
 NODE: Final = ConditionType(
@@ -99,4 +99,5 @@ NODE: Final = ConditionType(
     config=IfMetricGreater,
     example={"metric": "openRate", "threshold": 0.25},
     decide=decide,
+    errors={_UNKNOWN: "Nobody reports a metric of this name."},
 )
