@@ -6,12 +6,13 @@ node type: conditions and actions answer through `nodes.base`. Which node is nex
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 from engine import limits, waiting
 from engine.awaiting import ANSWER, RETRY, AwaitedStep
 from engine.inputs import ChildEnded, HeldBack, Moment
-from engine.manners import Deferred, Letter, Manners
+from engine.manners import Deferred, LeftOut, Letter, Manners
 from engine.node_inputs import NodeInputs, read_config
 from engine.nodes.base import EVENT, OUT, TIMEOUT, ActionType, ConditionType, Done, Failed, Listen, Wait
 from engine.plan import Plan, PlanNode
@@ -187,21 +188,43 @@ class Acting:
         """
         if not self._manners.rules:
             return False
-        run, node, sending = self._run, step.node, self._sending
-        letter = Letter(run.id, run.flow_id, step.visit, since_ms, lead_ms(message), tuple(sending.sent_ms))
-        verdict = self._manners.judge(letter, self._inputs.context(node, step.visit))
-        if verdict is None:
-            return False
-        step.note({"held": verdict.note})
-        at_ms = self._moment.now_ms
+        verdict = self._judge(step, Letter(
+            self._run.id, self._run.flow_id, step.visit, since_ms, lead_ms(message), tuple(self._sending.sent_ms)
+        ))  # fmt: skip
         if isinstance(verdict, Deferred):
             until_ms = min(verdict.until_ms, LAST_MS)
             self._trail.wait(step, verdict.waits_for, until_ms, {"heldSince": verdict.since_ms})
-            sending.held_back.append(HeldBack(verdict.reason, node.id, step.visit, at_ms, verdict.waits_for, until_ms))
+        return verdict is not None
+
+    def _hold_attempt_back(self, step: OpenStep, awaited: AwaitedStep) -> bool:
+        """Hold the next attempt at a message back where it would go out when none may; say whether that was done.
+
+        A message that is scheduled for later goes out then, whenever it is tried. Caps have counted it.
+        """
+        if not self._manners.rules or not _action(step).message or self._moment.wall_ms < awaited.goes_out_ms:
+            return False
+        run = self._run
+        letter = Letter(run.id, run.flow_id, step.visit, awaited.held_since_ms, 0, (), is_counted=True)
+        verdict = self._judge(step, letter)
+        if isinstance(verdict, Deferred):
+            awaited.put_off(self._moment.now_ms, min(verdict.until_ms, LAST_MS), verdict.since_ms)
+            self._trail.wait(step, awaited.reason, awaited.until_ms, awaited.knows)
+        return verdict is not None
+
+    def _judge(self, step: OpenStep, letter: Letter) -> Deferred | LeftOut | None:
+        """Return what becomes of a message, and have it told; where it is left out, its branch goes on, or all ends."""
+        verdict = self._manners.judge(letter, self._inputs.context(step.node, step.visit))
+        if verdict is None:
+            return None
+        step.note({"held": verdict.note})
+        held = HeldBack(verdict.reason, step.node.id, step.visit, self._moment.now_ms)
+        if isinstance(verdict, Deferred):
+            until_ms = min(verdict.until_ms, LAST_MS)
+            held = replace(held, waits_for=verdict.waits_for, until_ms=until_ms)
         else:
-            sending.held_back.append(HeldBack(verdict.reason, node.id, step.visit, at_ms))
             self._wave.leave_out(step, verdict.reason, ends=verdict.ends)
-        return True
+        self._sending.held_back.append(held)
+        return verdict
 
     def _do(self, step: OpenStep, done: Done) -> None:
         """Send what an action asks for, and go on, or wait for the answers to it."""
@@ -226,7 +249,8 @@ class Acting:
             self._trail.wait(step, CHILD, LAST_MS, {"execution": done.output["executionId"]})
         elif awaits and commands:
             until_ms = self._until(step, Wait(ANSWER, seconds=awaits.timeout_seconds))
-            awaited = AwaitedStep.begin(done, commands, awaits, until_ms)
+            goes_out_ms = self._moment.wall_ms + lead_ms(done)
+            awaited = AwaitedStep.begin(done, commands, awaits, until_ms, goes_out_ms)
             self._trail.wait(step, awaited.reason, until_ms, awaited.knows)
         else:
             self._succeed(step, done)
@@ -242,6 +266,8 @@ class Acting:
         """Go on with a step for whose commands no answer has come in time, or whose next attempt is due."""
         if failed := awaited.timed_out(self._moment.now_ms):
             self._wave.fail(step, failed)
+            return
+        if self._hold_attempt_back(step, awaited):
             return
         self._sending.commands.extend(awaited.again(self._moment.now_ms, step.node.id, self._run.subject))
         step.record["try"] = self._run.tries[step.key] = awaited.attempt

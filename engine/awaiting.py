@@ -46,9 +46,20 @@ class AwaitedStep:
         self._knows = knows
 
     @classmethod
-    def begin(cls, done: Done, commands: Sequence[Command], options: Options, deadline_ms: int) -> AwaitedStep:
-        """Wait for the answers to commands that have just gone out."""
+    def begin(
+        cls, done: Done, commands: Sequence[Command], options: Options, deadline_ms: int, goes_out_ms: int
+    ) -> AwaitedStep:
+        """Wait for the answers to commands that have just gone out.
+
+        Args:
+            done: what the action did.
+            commands: at least one.
+            options: of the node.
+            deadline_ms: when the time of the step is over, in log time.
+            goes_out_ms: when a message among them goes out, in wall time.
+        """
         return cls({
+            "goesOut": goes_out_ms,
             "deadline": deadline_ms,
             "seconds": options.timeout_seconds,
             "retry": options.retry.wire(),
@@ -101,6 +112,24 @@ class AwaitedStep:
         """What the wait is for until then."""
         return RETRY if self.until_ms < self._knows["deadline"] else ANSWER
 
+    @property
+    def goes_out_ms(self) -> int:
+        """When a message goes out, in wall time; one that was tried after that goes out when it is tried."""
+        goes_out_ms: int = self._knows.get("goesOut", 0)
+        return goes_out_ms
+
+    @property
+    def held_since_ms(self) -> int | None:
+        """Since when the next attempt at a message is held back, in wall time; None where it is not."""
+        return self._knows.get("heldSince")
+
+    def put_off(self, now_ms: int, until_ms: int, since_ms: int) -> None:
+        """Hold back what is due until then."""
+        self._knows["heldSince"] = since_ms
+        for command in self._knows["open"]:
+            if command["retryMs"] is not None and command["retryMs"] <= now_ms:
+                command["retryMs"] = until_ms
+
     def timed_out(self, now_ms: int) -> Failed | None:
         """Return the failure of a step whose time is over, all attempts included; None where it is not."""
         if now_ms < self._knows["deadline"]:
@@ -116,6 +145,7 @@ class AwaitedStep:
 
     def again(self, now_ms: int, node_id: NodeId, subject: Subject) -> Iterator[Command]:
         """Yield the commands whose pause is over, as their next attempt."""
+        self._knows.pop("heldSince", None)
         for command in self._knows["open"]:
             if command["retryMs"] is not None and command["retryMs"] <= now_ms:
                 command["retryMs"] = None

@@ -220,7 +220,7 @@ def _subject_contact(context: Context) -> Json:
 
 def _event_context(name: str) -> Callable[[Context], Json]:
     def build(context: Context) -> Json:
-        return context.event.payload if context.event.type in _EVENT_CONTEXTS[name] else {}
+        return context.event.payload if context.event.told_as in _EVENT_CONTEXTS[name] else {}
 
     return build
 

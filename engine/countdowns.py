@@ -43,10 +43,9 @@ def countdown_of(plan: Plan, event: Event) -> str | None:
     return ids.countdown_event_id(plan.flow_id, release, days)
 
 
-def is_repeat(entry: Entry, countdown: str | None, event: Event) -> bool:
-    """Whether a countdown has started the flow before: for a date by whatever, for the planner's event by a date."""
-    by = entry.get("countdowns", {}).get(countdown)
-    return by == SOURCE or (by is not None and event.source == SOURCE)
+def is_repeat(entry: Entry, countdown: str | None) -> bool:
+    """Whether a countdown has started the flow before, by a date or by an event (contract.md section 5)."""
+    return countdown in entry.get("countdowns", ())
 
 
 def note(entry: Entry, countdown: str | None, event: Event) -> None:

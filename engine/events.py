@@ -15,6 +15,9 @@ from engine.wire import FIRST_MS, LAST_MS, parse_rfc3339
 MAX_DEPTH = 10
 """Events deeper than this are suppressed `too_deep` (product.md section 2, Loops between flows)."""
 
+TOLD_AS = "parentEventType"
+"""Where the metadata of a sub-flow's event says which event its family began with."""
+
 SUBJECT_FIELDS: tuple[tuple[str, str], ...] = (
     ("contactId", "contact"),
     ("campaignId", "campaign"),
@@ -47,6 +50,12 @@ class Event:
             return 0
         depth = self.metadata.get("depth")
         return depth if type(depth) is int and depth > 0 else 0
+
+    @property
+    def told_as(self) -> str:
+        """The type that says what the payload tells: of a sub-flow's event, that of the event its family began with."""
+        told = self.metadata.get(TOLD_AS) if self.type == "manual_trigger" else None
+        return told if type(told) is str else self.type
 
     @property
     def user_id(self) -> str | None:

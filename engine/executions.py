@@ -77,7 +77,7 @@ class Executions:
         entries = self._rows.entries(key)
         entry: Entry = entries.setdefault(plan.flow_id, new_entry())
         countdown = countdowns.countdown_of(plan, event)
-        if countdowns.is_repeat(entry, countdown, event):
+        if countdowns.is_repeat(entry, countdown):
             self._decisions.suppress(event, source, "duplicate_event", moment, plan.flow_id)
             return
         limits = index.limits_of(plan.user_id, plan.workspace_id)

@@ -39,7 +39,8 @@ class Letter:
     """The message that is about to be sent.
 
     `since_ms` is when it was held first, None where it never was; `lead_ms` how long after its command it goes out;
-    `sent_now` when other messages go out that this same input made.
+    `sent_now` when other messages go out that this same input made. `is_counted` says that it is tried again, and caps
+    have counted it.
     """
 
     execution: ExecutionId
@@ -48,6 +49,7 @@ class Letter:
     since_ms: int | None
     lead_ms: int
     sent_now: tuple[int, ...]
+    is_counted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +124,7 @@ class Manners:
         self, rules: MessageRules, letter: Letter, zone: Zone, now_ms: int, scale: float
     ) -> tuple[WaitsFor, int] | None:
         """Return what of one set of rules holds a message, and until when at least."""
-        if rules.caps:
+        if rules.caps and not letter.is_counted:
             history = self.history()
             history = {**history, letter.flow_id: [*history.get(letter.flow_id, ()), *letter.sent_now]}
             full = [

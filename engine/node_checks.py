@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pydantic import BaseModel
 
 from engine.drawing import GraphNode
+from engine.json_values import is_number
 from engine.keys import did_you_mean
 from engine.nodes.base import ConditionType, NodeType, TriggerType
 from engine.nodes.configs import check_config
+from engine.nodes.fields import YEAR_SECONDS
 from engine.nodes.registry import node_types
 from engine.options import option_faults
 from engine.problems import Problem, one_of, problem, shown
@@ -48,7 +50,7 @@ def check_node(node: GraphNode) -> CheckedNode:
         waits=given.get("awaitResult") is True or _waits(kind, config, node.config),
         ports=_ports(kind, node.config),
         errors=errors,
-        warnings=_warnings(node, kind, config),
+        warnings=(*_warnings(node, kind, config), *_option_warnings(node, given)),
     )
 
 
@@ -92,6 +94,13 @@ def _warnings(node: GraphNode, kind: NodeType, config: BaseModel | None) -> tupl
         return ()
     warning = kind.warn(config)
     return (_at(node, "config", warning),) if warning else ()
+
+
+def _option_warnings(node: GraphNode, options: Mapping[str, Json]) -> Iterator[Problem]:
+    seconds = options.get("timeoutSeconds")
+    if options.get("awaitResult") is True and seconds is not None and is_number(seconds) and seconds > YEAR_SECONDS:
+        path = "options.timeoutSeconds"
+        yield _at(node, path, f"{path} is {seconds}, more than a year; is it meant to be?")
 
 
 def _at(node: GraphNode, path: str, message: str) -> Problem:

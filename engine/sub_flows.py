@@ -10,7 +10,7 @@ from dataclasses import astuple
 from typing import Final, Literal
 
 from engine import ids
-from engine.events import MAX_DEPTH, Event
+from engine.events import MAX_DEPTH, TOLD_AS, Event
 from engine.inputs import ChildEnded
 from engine.nodes.base import Failed
 from engine.outputs import json_bytes
@@ -45,6 +45,7 @@ def sub_flow_event(run: Run, node_id: NodeId, visit: int, now_ms: int) -> Event:
     event = run.event
     metadata = {
         **event.metadata, "depth": event.depth + 1, "rootExecutionId": root_of(run), "parentExecutionId": run.id,
+        TOLD_AS: event.told_as,
     }  # fmt: skip
     event_id = ids.sub_flow_event_id(run.id, node_id, visit)
     return Event(event_id, MANUAL, SOURCE, now_ms, event.payload, metadata, run.subject, run.scope)

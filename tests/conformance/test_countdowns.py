@@ -101,12 +101,13 @@ def test_the_event_and_the_date_start_it_once(first: str) -> None:
     assert [(one["reason"], one["flowId"]) for one in driver.decisions] == [("duplicate_event", "flow-1")]
 
 
-def test_two_events_of_the_planner_are_two() -> None:
+def test_a_date_that_moved_after_the_planners_event_does_not_start_it_again() -> None:
     driver = driver_of()
     plan_says(driver, 7)
     plan_says(driver, 7.0)
     plan_says(driver, 14)
-    assert len(driver.executions) == 2
+    assert len(driver.executions) == 1
+    assert [one["reason"] for one in driver.decisions] == ["duplicate_event"]
 
 
 def test_the_planners_events_tell_the_date_as_well() -> None:

@@ -156,3 +156,14 @@ def test_a_busy_subject_keeps_the_families_that_moved_last(monkeypatch: pytest.M
     assert list(row) == [record["executionId"] for record in by_flow(driver, "parent")[1:]]
     driver.advance(60)
     assert {record["status"] for record in driver.executions} == {"succeeded"}
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_the_context_of_the_event_is_that_of_its_parent(waits: bool) -> None:
+    said = ("log_event", {"message": "{{ emailContext.campaignId }} {{ releaseContext.releaseId }}."})
+    run = ("run_flow", {"flowId": "child", "wait": waits})
+    middle = child({"run": ("run_flow", {"flowId": "last", "wait": waits})}, "t>run")
+    last = version({"t": ("manual_trigger", {}), "said": said}, "t>said", flow_id="last")
+    driver = FlowDriver(parent({"run": run}), middle, last)
+    driver.send(opened())
+    assert driver.steps("said")[0]["output"]["message"] == "k1 ."

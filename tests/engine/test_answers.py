@@ -217,7 +217,7 @@ def test_a_step_of_several_commands_is_done_with_the_last_answer() -> None:
     sent = [
         Command(CommandId(one), "tag_contact", "list_builder", NodeId("a"), subject, 1, {"tag": one}) for one in "xy"
     ]
-    step = AwaitedStep.begin(Done({"own": 1}), sent, Options(), deadline_ms=1_000_000)
+    step = AwaitedStep.begin(Done({"own": 1}), sent, Options(), deadline_ms=1_000_000, goes_out_ms=0)
     busy = Answered(CommandId("x"), 1, succeeded=False, retryable=True, error="busy", output=None)
     assert step.take(busy, lambda _: 10) == "pending"
     other = Answered(CommandId("y"), 1, succeeded=False, retryable=True, error="busy", output=None)

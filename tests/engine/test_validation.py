@@ -156,6 +156,12 @@ class TestNodes:
         assert found[:2] == (f"nodes[1].options.{path}", "tag")
         assert words in found[2]
 
+    def test_a_wait_for_an_answer_longer_than_a_year_is_a_warning(self) -> None:
+        node = {**TAG, "options": {"awaitResult": True, "timeoutSeconds": 400 * 86_400}}
+        (warning,) = check([OPEN, node], "open>tag").warnings
+        assert (warning.path, warning.node_id) == ("nodes[1].options.timeoutSeconds", "tag")
+        assert "more than a year" in warning.message
+
     def test_a_wait_longer_than_a_year_is_a_warning(self) -> None:
         found = check([OPEN, with_config(WEEK, delaySeconds=370 * 86400)], "open>week")
         assert found.is_valid

@@ -141,6 +141,7 @@ class Acting(Branches):
             return
         deadline = self.until({"seconds": options.get("timeoutSeconds", 86_400)}, key[1])
         one = answers.awaited(sent["id"], attempt, deadline, options.get("retry", {}), {})
+        one["goes_out"] = self.shard.wall + command.get("lead", 0)
         self.await_answer(key, one, sent)
 
     def uses(self, key: Key, command: dict[str, Any] | None) -> tuple[int, int]:
@@ -188,6 +189,8 @@ class Acting(Branches):
         if self.shard.now >= one["deadline"]:
             self.fail(key, nodes.StepFailedError())
             return
+        if self.hold_attempt_back(key, one, command):
+            return
         one["attempt"] += 1
         one["pause"] = None
         self.tries[key] = self.steps[key]["try"] = one["attempt"]
@@ -196,16 +199,33 @@ class Acting(Branches):
 
     # ---- messages
 
+    def hold_attempt_back(self, key: Key, one: answers.Awaited, command: dict[str, Any]) -> bool:
+        """Hold back the next attempt at a message that would go out now; one that is scheduled later is not."""
+        if self.nodes[key[0]]["subtype"] not in MESSAGES or self.shard.wall < one["goes_out"]:
+            return False
+        since = one.pop("since", None)
+        verdict = self.judged(key, {"since": since, "lead": 0, "is_counted": True})
+        if verdict is not None and (until := verdict.get("until")) is not None:
+            one["pause"], one["since"] = until, self.shard.wall if since is None else since
+            self.await_answer(key, one, command)
+        return verdict is not None
+
     def hold_back(self, key: Key, command: dict[str, Any], since: int | None) -> bool:
         """Hold a message, or leave it out, where the rules say so; what follows one that is left out runs."""
+        verdict = self.judged(key, {"since": since, "lead": command.get("lead", 0)})
+        if verdict is not None and (until := verdict.get("until")) is not None:
+            self.wait(key, until, verdict["for"], since=self.shard.wall if since is None else since)
+        return verdict is not None
+
+    def judged(self, key: Key, letter: dict[str, Any]) -> dict[str, Any] | None:
+        """What becomes of a message, told; one that is left out goes on, or ends all."""
         rules = [one for one in (self.setting("messages"), self.shard.house.get("messages")) if one]
         if not rules:
-            return False
-        letter = {"flow": self.flow["flowId"], "spread": (self.id, *key), "since": since,
-                  "lead": command.get("lead", 0)}  # fmt: skip
+            return None
+        letter |= {"flow": self.flow["flowId"], "spread": (self.id, *key)}
         verdict = manners.judge(rules, letter, self.shard.clocks_of(self), self.shard.sent_to(self.subject))
         if verdict is None:
-            return False
+            return None
         what, until = verdict["for"], verdict.get("until")
         self.held_back.append({
             "decision": "suppressed" if until is None else "held", "reason": verdict["reason"],
@@ -213,13 +233,11 @@ class Acting(Branches):
             "more": [*key] if until is None else [*key, what, written(until)],
         })  # fmt: skip
         if until is not None:
-            since = self.shard.wall if since is None else since
-            self.wait(key, until, what, since=since)
-            return True
+            return verdict
         self.write(key, status="skipped", port="out", reason=verdict["reason"])
         self.outputs[key[0]] = {"sent": False, "reason": verdict["reason"]}
         if verdict["ends"]:
             self.finish("exited")
         else:
             self.follow(key, "out")
-        return True
+        return verdict

@@ -33,6 +33,8 @@ def judge(rules: list[Rules], letter: dict[str, Any], clocks: dict[str, Any], se
     gives_up = since + lead + round(min(one.get("expireAfterSeconds", 259_200) for one in rules) * 1000 / scale)
     if is_held and goes_out > gives_up:
         return {"reason": "expired", "for": None, "ends": False}
+    if letter.get("is_counted"):  # tried again: caps have counted it
+        rules = [{**one, "caps": []} for one in rules]
     holding = [(one, *found) for one in rules if (found := holds(one, letter["flow"], sent, zone, goes_out, scale))]
     if not holding:
         return None
