@@ -9,7 +9,6 @@ from typing import Any
 from engine.flow import LimitsRecord
 from engine.run import Run
 from engine.shard_tables import EXECUTIONS
-from engine.types import VERBS
 from tests.reference.drawing import Flow
 from tests.reference.parts import event_of
 from tests.reference.shard import ReferenceShard
@@ -19,9 +18,11 @@ from tests.support.units import UnitDriver
 
 MAX_STEPS = 40
 """Instead of 1,000: loops reach the limit often, and soon."""
+MAX_SUB_FLOWS = 3
+"""Instead of 100."""
 REMEMBERED = 7 * 86_400_000
 """So long after a command went out at least the engine knows a late answer to it."""
-FAR = 20 * 86_400_000
+DAY, FAR = 86_400_000, 20 * 86_400_000
 ANSWERS: list[dict[str, Any]] = [
     {"status": "succeeded", "output": {"code": 7}}, {"status": "succeeded", "output": 7}, {"status": "succeeded"},
     {"status": "failed", "retryable": True}, {"status": "failed", "retryable": True},
@@ -37,13 +38,13 @@ class Play:
         self.story = story
         self.versions: dict[str, list[Flow]] = {versions[0]["flowId"]: versions for versions in story["flows"]}
         record = LimitsRecord.model_validate({"kind": "user", "id": "user_001", **story["limits"], **story["house"]})
-        first = [versions[0] for versions in story["flows"]]
-        self.engine = UnitDriver(*first, limits=[record], time_scale=story["scale"])
+        self.engine = UnitDriver(limits=[record], time_scale=story["scale"])
         self.engine.late_ms = story["late"]
-        limits = {"maxSteps": MAX_STEPS, **story["limits"]}
+        limits = {"maxSteps": MAX_STEPS, "maxSubFlows": MAX_SUB_FLOWS, **story["limits"]}
         self.reference = ReferenceShard(START_MS, limits, story["scale"], story["late"], story["house"])
-        for flow in first:
-            self.reference.publish(flow)
+        for versions in story["flows"]:
+            self.engine.publish(versions[0])
+            self.reference.publish(versions[0])
         self.events: list[dict[str, Any]] = []
         self.published = dict.fromkeys(self.versions, 1)
         self.pending: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
@@ -118,14 +119,27 @@ class Play:
             "retryable": answer.get("retryable", False), "output": answer.get("output"),
         })  # fmt: skip
 
-    def _control(self, number: int, _place: int) -> None:
+    def _busy(self, number: int, place: int) -> None:
+        """A system fails for now, again and again: each time as soon as it is asked once more."""
+        for _ in range(number % 4 + 1):
+            self._answer(3 * 9 + 3 * (number % 3), place)
+            timer = self.reference.next_timer()
+            if timer and timer[0] - self.reference.now < DAY:
+                self.both("advance", (timer[0] - self.reference.now) / 1000)
+
+    def _ask(self, asked: tuple[str, int], _place: int) -> None:
         """Something is asked of one of the last three executions."""
         executions = self.reference.executions
-        place = len(executions) - 1 - number // 4 % min(3, len(executions)) if executions else 0
         if executions:
-            verb = VERBS[number % 4]
+            verb, back = asked
+            place = max(0, len(executions) - 1 - back)
             self.have_engine("control", verb, executions[place].id)
             self.reference.control(verb, place)
+
+    def _retry(self, number: int, place: int) -> None:
+        """One that can be retried is, where there is one."""
+        failed = [back for back, one in enumerate(reversed(self.reference.executions)) if one.can_be_retried()]
+        self._ask(("retry", failed[number % len(failed)] if failed else 0), place)
 
     def _publish(self, number: int, _place: int) -> None:
         flow_id = self.flow_of(number)
@@ -141,11 +155,10 @@ class Play:
     def _drain(self, number: int, _place: int) -> None:
         self.stand(number, {"published", "paused"}, "drain")
 
-    def _pause(self, number: int, _place: int) -> None:
-        self.stand(number, {"published"}, "pause")
-
-    def _resume(self, number: int, _place: int) -> None:
-        self.stand(number, {"paused"}, "resume")
+    def _stand(self, number: int, _place: int) -> None:
+        """Pause a flow, or resume it."""
+        is_paused = self.reference.flows[self.flow_of(number)].status == "paused"
+        self.stand(number, {"published", "paused"}, "resume" if is_paused else "pause")
 
     def stand(self, number: int, now: set[str], verb: str) -> None:
         """Change how a flow stands, where it stands so that it can be."""

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from engine import limits
 from engine.run import Run
-from tests.property.playing import MAX_STEPS, Play, comparable
+from tests.property.playing import MAX_STEPS, MAX_SUB_FLOWS, Play, comparable
 from tests.reference.stories import THEMES
 from tests.reference.values import same
 
@@ -26,7 +26,7 @@ EXAMPLES = int(os.environ.get("MAL_REFERENCE_EXAMPLES", "2000"))
 
 @pytest.fixture(scope="module", autouse=True)
 def few_steps() -> Iterator[None]:
-    with patch.object(limits, "MAX_STEPS", MAX_STEPS):
+    with patch.object(limits, "MAX_STEPS", MAX_STEPS), patch.object(limits, "MAX_SUB_FLOWS", MAX_SUB_FLOWS):
         yield
 
 

@@ -1,6 +1,6 @@
-"""Rules of whole flows under any history: entry rules beside a naive model, caps and hours never passed, sums right.
+"""Whatever rules for messages there are: caps and hours are never passed, and the sums are right.
 
-The naive side is a list of what happened and a loop over it, written from product.md alone.
+That they are kept as they should be is shown by the reference (`test_reference.py`); here what must never happen.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,70 +15,8 @@ from engine.flow import FlowVersion, LimitsRecord
 from engine.hours import is_open
 from engine.message_rules import MessageRules
 from engine.zones import zone_named
-from tests.support.driver import START_MS, FlowDriver
+from tests.support.driver import FlowDriver
 from tests.support.flows import opened, version
-
-WAIT = 3_600
-ENTRIES = st.fixed_dictionaries(
-    {"rule": st.sampled_from(["every_event", "once", "after_exit", "cooldown", "once_per"])},
-    optional={
-        "cooldownSeconds": st.sampled_from([0, 10, WAIT, 2 * WAIT]), "maxRunning": st.sampled_from([None, 1, 2]),
-        "field": st.sampled_from(["event.campaignId", "event.emailId", "contact.name"]),
-    },
-)  # fmt: skip
-OPENS = st.tuples(st.sampled_from("ab"), st.sampled_from("kl"), st.sampled_from("1234567"))
-HISTORIES = st.lists(OPENS | st.sampled_from([5.0, 600.0, float(WAIT)]), min_size=1, max_size=25)
-
-
-def entered(entry: dict[str, Any], history: list[Any]) -> list[str]:
-    """What becomes of each open, by the naive model."""
-    now, told = 0.0, []
-    starts: dict[str, list[tuple[float, str]]] = {}
-    seen: set[tuple[str, str]] = set()
-    for given_input in history:
-        if isinstance(given_input, float):
-            now += given_input
-            continue
-        contact, campaign, event_id = given_input
-        mine = starts.setdefault(contact, [])
-        running = [start for start, _ in mine if now < start + WAIT]
-        value = {"event.campaignId": campaign, "event.emailId": "m1"}.get(entry.get("field", "event.campaignId"), "-")
-        if (contact, event_id) in seen:
-            told.append("duplicate_event")
-        elif (
-            (entry["rule"] == "once" and mine)
-            or (entry["rule"] == "after_exit" and running)
-            or (entry["rule"] == "once_per" and value in {one for _, one in mine})
-        ):
-            told.append("already_entered")
-        elif entry["rule"] == "cooldown" and mine and now - mine[-1][0] < entry.get("cooldownSeconds", 86_400):
-            told.append("cooldown")
-        elif entry.get("maxRunning") and len(running) >= entry["maxRunning"]:
-            told.append("max_running")
-        else:
-            told.append("started")
-            mine.append((now, value))
-        seen.add((contact, event_id))
-    return told
-
-
-@settings(max_examples=300)
-@given(ENTRIES, HISTORIES, st.integers(0, 25))
-def test_entry_rules_do_what_a_naive_model_does(entry: dict[str, Any], history: list[Any], reopen_at: int) -> None:
-    nodes: dict[str, Any] = {"t": ("email_open", {}), "w": ("delay", {"delaySeconds": WAIT})}
-    flow = version(nodes, "t>w", settings={"entry": entry})
-    driver = FlowDriver(flow)
-    for place, given_input in enumerate(history):
-        if place == reopen_at:
-            driver = reopened(driver, flow)
-        if isinstance(given_input, float):
-            driver.advance(given_input)
-        else:
-            contact, campaign, event_id = given_input
-            driver.send(opened(contact, campaign, id=event_id))
-    told = [record.get("reason", "started") for record in driver.feed if record.get("seq", 1) == 1]
-    assert told == entered(entry, history)
-
 
 CAPS = st.fixed_dictionaries(
     {"max": st.integers(1, 3), "scope": st.sampled_from(["flow", "all"])},
@@ -106,13 +43,6 @@ def sender(flow_id: str, messages: dict[str, Any], lead_days: float = 0) -> Flow
         "f": ("schedule_followup", {**MAIL, "delayDays": lead_days}),
     }  # fmt: skip
     return version(nodes, "t>m m>f", flow_id=flow_id, settings={"messages": messages})
-
-
-def reopened(driver: FlowDriver, *flows: FlowVersion, limits: tuple[LimitsRecord, ...] = ()) -> FlowDriver:
-    again = FlowDriver(*flows, limits=limits, offset=driver.next_offset)
-    again.now_ms, again.late_ms = driver.now_ms, driver.late_ms
-    again.take_over(driver)
-    return again
 
 
 class Sender(FlowDriver):
@@ -165,25 +95,3 @@ def test_caps_and_hours_are_never_passed_and_the_sums_reconcile(
         for state, number in (("succeeded", len(driver.out)), ("skipped", len(left_out)), ("running", waiting))
         if number
     })  # fmt: skip
-
-
-@settings(max_examples=100)
-@given(MESSAGES, MINDS, st.integers(0, 15))
-def test_the_same_log_gives_the_same_messages_also_over_a_restart(
-    messages: dict[str, Any], history: list[Any], reopen_at: int
-) -> None:
-    flows = (sender("f1", messages), sender("f2", {}))
-
-    def told(reopen: int | None) -> bytes:
-        driver = FlowDriver(*flows)
-        assert driver.now_ms == START_MS
-        for place, given_input in enumerate(history):
-            if place == reopen:
-                driver = reopened(driver, *flows)
-            if isinstance(given_input, float):
-                driver.advance(given_input)
-            else:
-                driver.send(opened(given_input))
-        return orjson.dumps([driver.feed, driver.commands])
-
-    assert told(None) == told(None) == told(reopen_at)

@@ -108,9 +108,23 @@ class Acting(Branches):
             self.wait(key, until, "delay")
         elif passed := self.passed(key, command):
             self.limit(key, passed)
+        elif (
+            node["subtype"] == "run_flow" and key not in self.tries and self.used["flows"] >= self.limits["maxSubFlows"]
+        ):
+            self.limit(key, "maxSubFlows")
         elif not (node["subtype"] in MESSAGES and command and self.hold_back(key, command, since)):
             self.used["actions"] += counts
             self.do(key, command, config)
+
+    def sub_flow(self, key: Key, flow_id: str) -> dict[str, Any]:
+        """Start another flow, with the subject and event of this one, one deeper; they share what they use."""
+        self.used["flows"] += key not in self.tries
+        event_id, depth = made_id("f", self.id, *key), self.event["depth"] + 1
+        metadata = {**self.event["metadata"], "depth": depth}
+        child = {**self.event, "id": event_id, "type": "manual_trigger", "source": "mal", "metadata": metadata,
+                 "at": self.shard.now, "depth": depth, "used": self.used}  # fmt: skip
+        self.shard.children.append((flow_id, child))
+        return {"flowId": flow_id, "executionId": made_id("x", flow_id, "mal", *self.subject, event_id)}
 
     def passed(self, key: Key, command: dict[str, Any] | None) -> str | None:
         """The limit that a command would pass."""
@@ -124,6 +138,8 @@ class Acting(Branches):
     def do(self, key: Key, command: dict[str, Any] | None, config: dict[str, Any]) -> None:
         subtype, options = self.nodes[key[0]]["subtype"], self.nodes[key[0]]["options"]
         output = {"level": "info", **config} if subtype == "log_event" else {}
+        if subtype == "run_flow":
+            output = self.sub_flow(key, config["flowId"])
         if command is None:
             self.succeed(key, output, output.get("data"))
             return

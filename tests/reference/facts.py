@@ -8,6 +8,7 @@ from tests.reference.values import written
 
 Event = dict[str, Any]
 WORDS = {"email_open": "open", "email_click": "click", "email_reply": "reply"}
+RELEASE = ("releaseDate", "daysUntilRelease", "releaseType", "artistName", "releaseName")
 METRICS = ("openRate", "clickRate", "replyRate", "totalSent", "totalOpened", "totalClicked", "totalReplied")
 
 
@@ -19,6 +20,10 @@ class History:
 
     def of(self, kind: str, entity: str | None) -> list[Event]:
         return [event for about, event in self.told if about == (kind, entity)]
+
+    def contacts(self) -> set[str]:
+        """Everybody of whom something was said."""
+        return {about[1] for about, _ in self.told if about[0] == "contact"}
 
     def engagement(self, contact: str | None, campaign: str | None) -> dict[str, Any]:
         """Of a contact for a campaign; without one, over all campaigns."""
@@ -62,6 +67,8 @@ class History:
                 said = event["payload"]["attributes"]
             elif event["type"] == "contact_added":
                 said = {key: event["payload"].get(key) for key in ("name", "email", "source")}
+            elif event["type"] == "release_approaching":
+                said = {key: event["payload"].get(key) for key in RELEASE}
             known |= {key: value for key, value in said.items() if value is not None}
         return known
 

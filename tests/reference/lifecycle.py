@@ -8,19 +8,28 @@ from typing import Any
 class Published:
     """A flow that was published."""
 
-    def __init__(self, flow: dict[str, Any]) -> None:
+    def __init__(self, flow: dict[str, Any], now: int) -> None:
         self.id: str = flow["flowId"]
         self.status = "published"
+        self.since = now
+        """When it came to stand so."""
+        self.begins: dict[int, int] = {}
+        """Since when each version is in force."""
         self.versions: dict[int, dict[str, Any]] = {}
         self.policies: dict[int, str] = {}
         self.held: list[dict[str, Any]] = []
         """Matches that the pause holds: the event, when, and whether by hand."""
-        self.publish(flow, "pin")
+        self.publish(flow, "pin", now)
 
-    def publish(self, flow: dict[str, Any], policy: str) -> None:
+    def stand(self, status: str, now: int) -> None:
+        """Pause, resume or archive it."""
+        self.status, self.since = status, now
+
+    def publish(self, flow: dict[str, Any], policy: str, now: int) -> None:
         """Freeze the next version; a paused flow stays paused."""
         self.versions[flow["version"]] = flow
         self.policies[flow["version"]] = policy
+        self.begins[flow["version"]] = now
 
     @property
     def newest(self) -> dict[str, Any]:

@@ -16,9 +16,22 @@ class StepFailedError(Exception):
     """The step failed; the field it looked in, where it looked for an id."""
 
 
+def trigger_of(flow: dict[str, Any]) -> dict[str, Any]:
+    """The trigger of a version of a flow."""
+    trigger: dict[str, Any] = next(node for node in flow["nodes"] if node["type"] == "trigger")
+    return trigger
+
+
+def days_of(flow: dict[str, Any]) -> int | None:
+    """How many days before a release it starts; None where it counts no days."""
+    trigger = trigger_of(flow)
+    days: int | None = trigger["config"].get("daysUntilRelease")
+    return days if trigger["subtype"] == "release_approaching" else None
+
+
 def starts(flow: dict[str, Any], event: dict[str, Any]) -> bool:
     """Whether an event starts a version of a flow."""
-    trigger = next(node for node in flow["nodes"] if node["type"] == "trigger")
+    trigger = trigger_of(flow)
     subtype, config, payload = trigger["subtype"], trigger["config"], event["payload"]
     if subtype != event["type"]:
         return False
@@ -34,7 +47,9 @@ def starts(flow: dict[str, Any], event: dict[str, Any]) -> bool:
         return "urlContains" not in config or config["urlContains"] in str(payload.get("linkUrl", ""))
     if subtype == "contact_added" and "requiredTags" in config:
         return all(tag in (payload.get("tags") or []) for tag in config["requiredTags"])
-    return subtype != "manual_trigger" and all(same(payload.get(key), value) for key, value in config.items())
+    return subtype not in {"manual_trigger", "schedule"} and all(
+        same(payload.get(key), value) for key, value in config.items()
+    )
 
 
 def decide(subtype: str, config: dict[str, Any], look: Look, world: dict[str, Any]) -> str:
@@ -93,7 +108,7 @@ def command(subtype: str, config: dict[str, Any], look: Look, world: dict[str, A
     now = world["now"]
     contacts = 0
     payload: dict[str, Any]
-    if subtype in {"log_event", "delay"}:
+    if subtype in {"log_event", "delay", "run_flow"}:
         return None
     if subtype == "send_email_campaign":
         payload = {key: config[key] for key in ("subject", "body", "fromEmail", "toSegmentId", "toContactIds")

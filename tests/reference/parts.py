@@ -71,11 +71,31 @@ OF_ANSWERS: list[Part] = [
 ]  # fmt: skip
 OF_ENTRIES: list[Part] = [*DELAYS * 3, *WAITS[:4], *SPLITS * 2, *ACTIONS[5:8], *QUESTIONS[:4]]
 OF_MANNERS: list[Part] = [*MESSAGES * 4, *DELAYS, *SPLITS, *WAITS[:3], *QUESTIONS[:3], ACTIONS[6]]
-OF_CHANGES: list[Part] = [*DELAYS * 3, *WAITS[:6], *MESSAGES[:2], *ACTIONS[6:9] * 2, ACTIONS[2], *QUESTIONS[:3]]
+RUNS: list[Part] = [("run_flow", {"flowId": flow_id}) for flow_id in ("f1", "f2", "f2", "f3")]
+TICKS: list[Part] = [
+    ("schedule", {"cron": cron, **more})
+    for cron in ("30 * * * *", "0 9 * * *", "15 9 * * TUE")
+    for more in ({}, {"timezone": "Asia/Tokyo", "segmentId": "warm"}, {"segmentId": "warm", "catchUp": "all"},
+                 {"timezone": "America/New_York", "catchUp": "none"}, {"catchUp": "all"})
+]  # fmt: skip
+COUNTED: list[Part] = [("release_approaching", {"daysUntilRelease": days}) for days in (7, 7, 6, 0)] + [
+    ("release_approaching", {"daysUntilRelease": 7, "releaseType": "single"}),
+    ("release_approaching", {}),
+]
+OF_CLOCK: list[Part] = [*DELAYS, *WAITS[:2], *ACTIONS[5:8], *QUESTIONS[:2], *RUNS * 2]
+OF_CHANGES: list[Part] = [
+    *DELAYS * 3,
+    *ACTIONS[7:8] * 3,
+    *WAITS[:6],
+    *MESSAGES[:2],
+    *ACTIONS[6:9] * 2,
+    ACTIONS[2],
+    *QUESTIONS[:3],
+]
 
 RETRIES: list[dict[str, Any]] = [
     {"awaitResult": True, "timeoutSeconds": 100, "retry": {"maxAttempts": 3, "initialSeconds": 40}},
-    {"awaitResult": True, "timeoutSeconds": 3_600, "retry": {"maxAttempts": 4, "initialSeconds": 10, "factor": 3,
+    {"awaitResult": True, "timeoutSeconds": 3_600, "retry": {"maxAttempts": 2, "initialSeconds": 10, "factor": 3,
                                                               "maxSeconds": 25}},
     {"awaitResult": True},
 ]  # fmt: skip
@@ -119,6 +139,15 @@ OF_PEOPLE: list[Part] = [
     for kind, entity in (("contact", "c1"), ("contact", "c1"), ("user", "user_001"))
     for zone in (*ZONES, None)
 ]
+OF_RELEASES: list[Part] = [
+    ("release_approaching", {"releaseId": "r1", "daysUntilRelease": days, "releaseType": "single", **date})
+    for days in (7, 30)
+    for date in ({}, {"releaseDate": "2026-09-29"}, {"releaseDate": "2026-09-28T15:00:00Z"})
+] + [
+    ("context_updated", {"entityType": "release", "entityId": release, "attributes": {"releaseDate": date}})
+    for release in ("r1", "r1", "r2")
+    for date in ("2026-09-29", "2026-09-28T15:00:00Z", "2026-09-20", "2026-09-30", "soon")
+]
 METADATA: list[dict[str, Any]] = [{"userId": "user_001"}] * 12 + [
     {"userId": "user_001", "depth": 11}, {"userId": "user_001", "depth": 10, "releaseId": "r2"}, {"userId": "u2"}, {},
 ]  # fmt: skip
@@ -133,18 +162,20 @@ EVENTS: list[dict[str, Any]] = [
         {"type": kind, "source": "tap", "payload": {**payload, **text}}
         for (kind, payload), text in product(OF_OTHERS * 3, TEXTS)
     ),
-    *({"type": kind, "source": "tap", "payload": payload} for kind, payload in OF_PEOPLE * 3),
+    *({"type": kind, "source": "tap", "payload": payload} for kind, payload in [*OF_PEOPLE * 3, *OF_RELEASES]),
     *({"type": "email_open", "source": "tap", "payload": {"contactId": "c1", "campaignId": "k1"}, "timestamp": at}
       for at in ("2026-09-20T00:00:00Z", "2026-09-21T02:00:00+02:00")),
 ]  # fmt: skip
 
 
-def numbers_of(*kinds: str) -> list[int]:
-    """The numbers of the events of some types, of a contact of the flows' user."""
+def numbers_of(*kinds: str, about: str = "") -> list[int]:
+    """The numbers of the events of some types, of the flows' user; only those about one kind of entity, if named."""
     return [
-        number for number in range(len(EVENTS) * len(METADATA))
-        if EVENTS[number // len(METADATA)]["type"] in kinds and number % len(METADATA) == 0
-    ]  # fmt: skip
+        number
+        for number in range(0, len(EVENTS) * len(METADATA), len(METADATA))
+        if (event := EVENTS[number // len(METADATA)])["type"] in kinds
+        and about in {"", event["payload"].get("entityType", "")}
+    ]
 
 
 def event_of(number: int, place: int) -> dict[str, Any]:

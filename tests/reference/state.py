@@ -25,7 +25,7 @@ class State:
         self.limits = dict(shard.limits)
         self.started = shard.now
         self.seq = 0
-        self.used = {"actions": 0, "writes": 0, "contacts": 0, "steps": 0, "flows": 0}
+        self.used = event.get("used") or {"actions": 0, "writes": 0, "contacts": 0, "steps": 0, "flows": 0}
         self.arrived: dict[Key, list[int | None]] = {}
         """The edges by which branches came; None for one that the version does not have."""
         self.steps: dict[Key, dict[str, Any]] = {}

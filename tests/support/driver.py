@@ -76,6 +76,8 @@ class FlowDriver:
         self.due = DueIndex()
         self.feed: list[dict[str, Any]] = []
         self.sent: list[tuple[Run, Command]] = []
+        self.paused_at: dict[str, int] = {}
+        """Where in the feed each flow was paused last."""
         self.sub_flows: list[SubFlow] = []
         self.facts_elsewhere: list[tuple[Subject, Event]] = []
         self.is_ready = False
@@ -140,10 +142,13 @@ class FlowDriver:
             self.flow_table.snapshot(),
             self.moment,
         )
+        self._carry()
 
     def set_status(self, flow_id: str, status: FlowStatus, *, at_ms: int | None = None, drain: bool = False) -> None:
         """Pause, resume or archive a flow, with what that means for what runs."""
         known = self.flow_table.snapshot().flows[FlowId(flow_id)].head
+        if status == "paused":
+            self.paused_at[flow_id] = len(self.feed)
         change = StatusChange(status=status, at_ms=self.now_ms if at_ms is None else at_ms, drain=drain)
         self._change(known.model_copy(update={"statuses": (*known.statuses, change)}))
 
@@ -181,12 +186,12 @@ class FlowDriver:
 
     def resume(self, flow_id: str = "flow-1", *, until: int | None = None) -> None:
         """Resume a flow, and have it take what the pause held again, up to a number of matches."""
-        pauses = [change.at_ms for change in self.flow_table.snapshot().flows[FlowId(flow_id)].head.statuses]
+        since = self.feed[self.paused_at.get(flow_id, 0) :]
         self.set_status(flow_id, "published")
         held = [
-            one for one in self.decisions
-            if (one["decision"], one["reason"], one["flowId"]) == ("held", "paused", flow_id)
-            and parse_rfc3339(one["at"]) >= pauses[-1]
+            one for one in since
+            if (one.get("decision"), one.get("reason"), one["flowId"]) == ("held", "paused", flow_id)
+            and "input" in one  # the clock takes its slots again itself
         ]  # fmt: skip
         for one in held[:until]:
             offset = one["input"]["offset"]
@@ -194,6 +199,7 @@ class FlowDriver:
             told = Held(parse_rfc3339(one["at"]), by_hand, version)
             index = self.flow_table.snapshot()
             self.decider.resumed(FlowId(flow_id), event, told, self._source(offset), index, self.moment)
+            self._carry()
 
     def control(self, verb: Verb, execution: str | None = None) -> None:
         """Have an execution paused, resumed, cancelled or retried; the one that started last where none is named."""
@@ -271,6 +277,7 @@ class FlowDriver:
         self.tables.rows = {table: dict(rows) for table, rows in other.tables.rows.items()}
         self.entities.update(other.entities)
         self.feed, self.sent = list(other.feed), list(other.sent)
+        self.paused_at = dict(other.paused_at)
         for row in self.tables.rows.get(EXECUTIONS, {}).values():
             run = Run.from_row(plain(row))
             for (node_id, visit), wait in run.waits.items():
