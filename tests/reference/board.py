@@ -37,7 +37,7 @@ class Board:
         self.sent: list[tuple[Any, str, int]] = []
         self.awaited: dict[str, dict[str, Any]] = {}
         self.clock = Clock(self)
-        self.countdowns: dict[Any, str] = {}
+        self.countdowns: list[Any] = []
         self.children: list[tuple[str, Event]] = []
         self.told: list[dict[str, Any]] = []
         self.commands: list[list[Any]] = []

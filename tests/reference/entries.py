@@ -34,10 +34,7 @@ class Entries(Board):
             value = look(rule.get("field", "event.campaignId"))
             value = None if value is MISSING else value
         counted = self.countdown_of(version, event)
-        by = self.countdowns.get(counted)
-        if any(one["mark"] == (event["source"], event["id"]) for one in before) or (
-            by and "mal" in {by, event["source"]}
-        ):
+        if counted in self.countdowns or any(one["mark"] == (event["source"], event["id"]) for one in before):
             why: str | None = "duplicate_event"
         elif chance.held_out(self.house.get("holdout"), subject, version["userId"]) or chance.held_out(
             settings.get("holdout"), subject, flow.id
@@ -49,7 +46,7 @@ class Entries(Board):
             self.decide("suppressed", why, event, flow.id)
             return
         if counted:
-            self.countdowns[counted] = event["source"]
+            self.countdowns.append(counted)
         execution = Execution(version, event, origin, self)
         self.executions.append(execution)
         self.entered.append({"flow": flow.id, "subject": subject, "mark": (event["source"], event["id"]),
@@ -72,7 +69,7 @@ class Entries(Board):
         })  # fmt: skip
 
     def countdown_of(self, version: dict[str, Any], event: Event) -> Any:
-        """A flow, a release and a number of days: once a date has started it, nothing does so again."""
+        """A flow, a release and a number of days: once a date or an event has started it, nothing does so again."""
         days, release = nodes.days_of(version), event["payload"].get("releaseId")
         if days is None or release is None or event["type"] != "release_approaching":
             return None
