@@ -12,6 +12,7 @@ import time
 from functools import partial
 
 import uvloop
+from aiokafka import AIOKafkaProducer
 
 from agents.app import APP_ID, build_app
 from agents.health import serving
@@ -27,6 +28,7 @@ from streams.admin import check_topics
 from streams.batching.restore import restore_parts
 from streams.batching.writers import IdempotentWriter, TransactionalWriter, UnitWriter
 from streams.compacted import CompactedReader
+from streams.consumers import committed_reader
 from streams.logs import configure_logging
 from streams.readiness import READY_VARIABLE, say_ready
 from streams.settings import Settings
@@ -67,13 +69,16 @@ async def _run(settings: Settings) -> None:
     flows, entities = PublishedFlows(), BroadcastEntities()
     readers = [CompactedReader(kafka, FLOWS, flows.apply), CompactedReader(kafka, ENTITIES, entities.apply)]
     tally = Tally()
+    connect = partial(AIOKafkaProducer, **kafka)
     writer: UnitWriter = (
-        TransactionalWriter(kafka, APP_ID) if settings.processing == "exactly_once" else IdempotentWriter(kafka)
+        TransactionalWriter(connect, _wall_ms, APP_ID)
+        if settings.processing == "exactly_once"
+        else IdempotentWriter(connect, _wall_ms)
     )
     shards = Shards(
         topics=INPUT_TOPICS,
         writer=writer,
-        restore=partial(restore_parts, kafka),
+        restore=partial(restore_parts, partial(committed_reader, kafka)),
         new_program=lambda number: FlowProgram(
             number, partitions, flows, entities, _wall_ms,
             time_scale=settings.time_scale, all_facts=settings.facts == "all", tally=tally,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 
@@ -118,13 +117,14 @@ class Shard:
 
     async def run(self) -> None:
         """Decide and commit until stopped. What goes wrong in a commit is raised: the unit is then not applied."""
+        monotonic = asyncio.get_running_loop().time
         while not self._stopping:
             self._news.clear()
-            began = time.monotonic()
+            began = monotonic()
             if self._decide():
                 self.is_busy = True
                 await self._commit()
-                self._note_unit(time.monotonic() - began)
+                self._note_unit(monotonic() - began)
                 await asyncio.sleep(0)
             else:
                 await self._wait()
@@ -134,7 +134,8 @@ class Shard:
     def _decide(self) -> int:
         program, inputs = self._program, self.inputs
         wall_ms = self._wall_ms()
-        deadline = time.monotonic() + SLICE_SECONDS
+        monotonic = asyncio.get_running_loop().time
+        deadline = monotonic() + SLICE_SECONDS
         count = 0
         while count < MAX_INPUTS and not self._is_held():
             head_ms = inputs.head_timestamp()
@@ -154,7 +155,7 @@ class Shard:
                 self._clock_ms = until_ms
                 break
             count += 1
-            if time.monotonic() > deadline:
+            if monotonic() > deadline:
                 break
         return count
 
@@ -163,7 +164,7 @@ class Shard:
         if not lagging:
             self._held_since = None
             return False
-        now = time.monotonic()
+        now = asyncio.get_running_loop().time()
         if self._held_since is None:
             self._held_since = now
         if now - self._held_since < HOLD_SECONDS:

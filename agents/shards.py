@@ -18,7 +18,7 @@ from agents.figures import ProgramFigures, ShardFigures
 from agents.shard import Shard, ShardProgram, read_positions
 from agents.tally import Tally
 from streams.batching.host import TP, Ends, RecordBatch
-from streams.batching.table import BatchTable, TablePart
+from streams.batching.table import TablePart
 from streams.batching.writers import UnitWriter
 from streams.unit import ShardTable
 
@@ -28,6 +28,20 @@ MAX_BUFFERED: Final = 5_000
 """Records of one input and shard in memory; beyond it no more are fetched."""
 
 log = logging.getLogger(__name__)
+
+
+class ShardedTable(Protocol):
+    """A table whose rows are in parts by shard (`streams.batching.table.BatchTable`)."""
+
+    @property
+    def changelog(self) -> str:
+        """The name of the changelog topic."""
+
+    def part(self, shard: int) -> TablePart:
+        """Return the part of a shard, new where there was none."""
+
+    def forget(self, shard: int) -> None:
+        """Drop the part of a shard."""
 
 
 class RestorableProgram(ShardProgram, Protocol):
@@ -64,7 +78,7 @@ class Shards:
         end: Callable[[str], None],
         tally: Tally,
     ) -> None:
-        self.tables: Mapping[str, BatchTable] = {}
+        self.tables: Mapping[str, ShardedTable] = {}
         """Set by the composition root once the app has made them."""
         self.ready = asyncio.Event()
         """Set when an assignment is being worked on."""
@@ -235,7 +249,7 @@ class Shards:
         return {name: table.part(number) for name, table in self.tables.items()}
 
 
-def _part(table: BatchTable, number: int, *, keep: bool) -> TablePart:
+def _part(table: ShardedTable, number: int, *, keep: bool) -> TablePart:
     if not keep:
         table.forget(number)
     return table.part(number)

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
+from streams.batching.clients import ConnectReader, Reader
 from streams.batching.table import TablePart
-from streams.consumers import committed_reader
 
 POLL_MS = 200
 POLL_RECORDS = 20_000
@@ -21,13 +20,11 @@ STALL_SECONDS = 60.0
 """Without any progress for so long, restoring has failed."""
 
 
-async def restore_parts(
-    kafka: Mapping[str, Any], parts: Mapping[TopicPartition, TablePart]
-) -> dict[TopicPartition, int]:
+async def restore_parts(connect: ConnectReader, parts: Mapping[TopicPartition, TablePart]) -> dict[TopicPartition, int]:
     """Bring parts up to the end of their changelog partitions.
 
     Args:
-        kafka: arguments of the client.
+        connect: makes a reader of what is committed.
         parts: changelog partition → part; each is read from its `next_offset`.
 
     Returns:
@@ -37,7 +34,7 @@ async def restore_parts(
         TimeoutError: no record came for a minute, and the end was not reached.
         aiokafka.errors.KafkaError: Kafka refuses.
     """
-    consumer = committed_reader(kafka, max_partition_fetch_bytes=FETCH_BYTES)
+    consumer = connect(max_partition_fetch_bytes=FETCH_BYTES)
     await consumer.start()
     try:
         consumer.assign(list(parts))
@@ -55,7 +52,7 @@ async def restore_parts(
 
 
 async def _read(
-    consumer: AIOKafkaConsumer, parts: Mapping[TopicPartition, TablePart], ends: Mapping[TopicPartition, int]
+    consumer: Reader, parts: Mapping[TopicPartition, TablePart], ends: Mapping[TopicPartition, int]
 ) -> dict[TopicPartition, int]:
     taken = dict.fromkeys(parts, 0)
     behind = {partition for partition in parts if await consumer.position(partition) < ends[partition]}
@@ -76,6 +73,6 @@ async def _read(
 
 
 async def _still_behind(
-    consumer: AIOKafkaConsumer, partitions: set[TopicPartition], ends: Mapping[TopicPartition, int]
+    consumer: Reader, partitions: set[TopicPartition], ends: Mapping[TopicPartition, int]
 ) -> set[TopicPartition]:
     return {partition for partition in partitions if await consumer.position(partition) < ends[partition]}

@@ -18,6 +18,7 @@ from faust.types import TP
 
 from streams.batching.host import Record, Unread
 from streams.batching.hosted import HostedApp
+from streams.batching.seeking import seek_targets
 from streams.consumers import committed_reader
 
 FETCH_MAX_WAIT_MS = 50
@@ -130,16 +131,14 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
         changelogs = self.app.tables.changelog_topics
         assigned = consumer.assignment()
         inputs = [partition for partition in assigned if partition.topic not in changelogs]
-        committed = dict(zip(inputs, await asyncio.gather(*map(consumer.committed, inputs)), strict=True))
-        targets = {
-            partition: max(positions.get(TP(*partition), -1), -1 if offset is None else offset)
-            for partition, offset in committed.items()
-        }
-        unknown = [partition for partition, offset in targets.items() if offset < 0]
-        targets |= await consumer.beginning_offsets(unknown) if unknown else {}
+        committed = await asyncio.gather(*map(consumer.committed, inputs))
+        targets = seek_targets(positions, {TP(*one): offset for one, offset in zip(inputs, committed, strict=True)})
+        unknown = [partition for partition in inputs if targets[TP(*partition)] is None]
+        beginnings = await consumer.beginning_offsets(unknown) if unknown else {}
         # From here on nothing else runs in this thread until all of them are sought.
-        for partition, offset in targets.items():
-            consumer.seek(partition, offset)
+        for partition in inputs:
+            offset = targets[TP(*partition)]
+            consumer.seek(partition, beginnings[partition] if offset is None else offset)
         consumer.pause(*(partition for partition in assigned if partition.topic in changelogs))
         self.epoch += 1
         return self.epoch

@@ -8,14 +8,12 @@ two repeats outputs with the same ids. Every await has a bound.
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Protocol
 
 import aiokafka.producer.sender
-from aiokafka import AIOKafkaProducer
-from aiokafka.structs import RecordMetadata
 
+from streams.batching.clients import Batch, Connect, Producer, Written
 from streams.unit import Output
 
 UNIT_SECONDS = 30.0
@@ -58,14 +56,16 @@ class TransactionalWriter:
     """One transaction for each unit, one transactional producer for each shard.
 
     Args:
-        kafka: arguments of the clients.
+        connect: makes a producer.
+        wall_ms: reads the wall clock, for the timestamps of records.
         app_id: the id of a shard's producer is `<app_id>-<shard>`, whichever worker owns it.
     """
 
-    def __init__(self, kafka: Mapping[str, Any], app_id: str) -> None:
-        self._kafka = kafka
+    def __init__(self, connect: Connect, wall_ms: Callable[[], int], app_id: str) -> None:
+        self._connect = connect
+        self._wall_ms = wall_ms
         self._app_id = app_id
-        self._producers: dict[int, AIOKafkaProducer] = {}
+        self._producers: dict[int, Producer] = {}
         self._slots = asyncio.Semaphore(OPEN_TRANSACTIONS)
 
     async def open(self, shards: Collection[int]) -> None:
@@ -91,7 +91,8 @@ class TransactionalWriter:
         producer = self._producers[shard]
         async with self._slots, asyncio.timeout(UNIT_SECONDS):
             await producer.begin_transaction()
-            _, ends = await asyncio.gather(_send(producer, outputs), _send(producer, changelogs))
+            now_ms = self._wall_ms()
+            _, ends = await asyncio.gather(_send(producer, outputs, now_ms), _send(producer, changelogs, now_ms))
             # Every produce is acknowledged by now. Ending the transaction earlier costs retries on real Kafka.
             await producer.commit_transaction()
         return ends
@@ -102,8 +103,7 @@ class TransactionalWriter:
         await asyncio.gather(*(producer.stop() for producer in producers.values()))
 
     async def _start(self, shard: int) -> None:
-        producer = AIOKafkaProducer(
-            **self._kafka,
+        producer = self._connect(
             transactional_id=f"{self._app_id}-{shard}",
             transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
             retry_backoff_ms=RETRY_BACKOFF_MS,
@@ -120,18 +120,19 @@ class IdempotentWriter:
     """Outputs first, changelogs after them, by one producer for all shards.
 
     Args:
-        kafka: arguments of the client.
+        connect: makes a producer.
+        wall_ms: reads the wall clock, for the timestamps of records.
     """
 
-    def __init__(self, kafka: Mapping[str, Any]) -> None:
-        self._kafka = kafka
-        self._producer: AIOKafkaProducer | None = None
+    def __init__(self, connect: Connect, wall_ms: Callable[[], int]) -> None:
+        self._connect = connect
+        self._wall_ms = wall_ms
+        self._producer: Producer | None = None
 
     async def open(self, shards: Collection[int]) -> None:  # noqa: ARG002 -- nobody is fenced without transactions
         """Connect."""
         if self._producer is None:
-            self._producer = AIOKafkaProducer(
-                **self._kafka,
+            self._producer = self._connect(
                 enable_idempotence=True,
                 request_timeout_ms=REQUEST_TIMEOUT_MS,
                 acks="all",
@@ -150,8 +151,8 @@ class IdempotentWriter:
         if self._producer is None:
             raise AssertionError("open the writer first")
         async with asyncio.timeout(UNIT_SECONDS):
-            await _send(self._producer, outputs)
-            return await _send(self._producer, changelogs)
+            await _send(self._producer, outputs, self._wall_ms())
+            return await _send(self._producer, changelogs, self._wall_ms())
 
     async def close(self) -> None:
         """Disconnect."""
@@ -160,19 +161,18 @@ class IdempotentWriter:
             await producer.stop()
 
 
-async def _send(producer: AIOKafkaProducer, records: Iterable[Output]) -> dict[str, int]:
+async def _send(producer: Producer, records: Iterable[Output], now_ms: int) -> dict[str, int]:
     """Send records in batches by place, each in its order; return for each topic the offset after the last."""
     by_place: dict[Place, list[Output]] = {}
     for record in records:
         by_place.setdefault((record.topic, record.partition), []).append(record)
-    ends = await asyncio.gather(*(_send_to(producer, place, of_place) for place, of_place in by_place.items()))
+    ends = await asyncio.gather(*(_send_to(producer, place, of_place, now_ms) for place, of_place in by_place.items()))
     return {place[0]: end for place, end in zip(by_place, ends, strict=True)}
 
 
-async def _send_to(producer: AIOKafkaProducer, place: Place, records: list[Output]) -> int:
+async def _send_to(producer: Producer, place: Place, records: list[Output], now_ms: int) -> int:
     topic, partition = place
-    now_ms = int(time.time() * 1000)
-    acknowledged: list[asyncio.Future[RecordMetadata]] = []
+    acknowledged: list[asyncio.Future[Written]] = []
     counts: list[int] = []
     batch = producer.create_batch()
     for record in records:
@@ -188,7 +188,7 @@ async def _send_to(producer: AIOKafkaProducer, place: Place, records: list[Outpu
     return int(written[-1].offset) + counts[-1]
 
 
-def _append(batch: Any, record: Output, now_ms: int) -> bool:
+def _append(batch: Batch, record: Output, now_ms: int) -> bool:
     timestamp_ms = now_ms if record.timestamp_ms is None else record.timestamp_ms
     headers = list(record.headers)
     return batch.append(timestamp=timestamp_ms, key=record.key, value=record.value, headers=headers) is not None

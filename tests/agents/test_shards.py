@@ -16,22 +16,9 @@ from agents.tally import Tally
 from streams.batching.host import TP, Ends, RecordBatch
 from streams.batching.table import TablePart
 from streams.unit import Unit
+from tests.support.tables import MemoryTable
 
 TOPICS = ("a", "b")
-
-
-class Table:
-    """What `BatchTable` is to the host, without a Faust app."""
-
-    def __init__(self, name: str) -> None:
-        self.changelog = f"{name}-changelog"
-        self.parts: dict[int, TablePart] = {}
-
-    def part(self, shard: int) -> TablePart:
-        return self.parts.setdefault(shard, TablePart())
-
-    def forget(self, shard: int) -> None:
-        self.parts.pop(shard, None)
 
 
 class Program:
@@ -89,7 +76,7 @@ class Bench:
             topics=TOPICS, writer=self.writer, restore=self.restore, new_program=self.new_program,
             wall_ms=lambda: 1_000, end=self.end, tally=self.tally,
         )  # fmt: skip
-        self.shards.tables = {name: Table(name) for name in ("subjects", POSITIONS)}  # type: ignore[misc]
+        self.shards.tables = {name: MemoryTable(name) for name in ("subjects", POSITIONS)}
 
     def new_program(self, number: int) -> Program:
         self.programs.append(Program(number))
@@ -118,7 +105,7 @@ def positions(**offsets: int) -> tuple[bytes, bytes]:
 
 async def test_every_shard_is_fenced_anew_and_restored() -> None:
     bench = Bench()
-    bench.logs[TopicPartition("positions-changelog", 1)] = [positions(a=4), positions(a=7, b=2)]
+    bench.logs[TopicPartition("mal-positions-changelog", 1)] = [positions(a=4), positions(a=7, b=2)]
     await bench.shards.restore(bench.assigned(0, 1), 1)
     assert bench.writer.opened == [{0, 1}]
     assert sorted(program.number for program in bench.programs) == [0, 1]
@@ -129,7 +116,7 @@ async def test_every_shard_is_fenced_anew_and_restored() -> None:
 async def test_the_next_generation_keeps_what_nobody_else_has_written() -> None:
     bench = Bench()
     await bench.shards.restore(bench.assigned(0, 1), 1)
-    bench.logs[TopicPartition("positions-changelog", 1)] = [positions(a=9)]
+    bench.logs[TopicPartition("mal-positions-changelog", 1)] = [positions(a=9)]
     await bench.shards.restore(bench.assigned(0, 1), 2)
     # Shard 1 has news, so its program starts over; that of shard 0 goes on.
     assert sorted(program.number for program in bench.programs) == [0, 1, 1]
@@ -138,7 +125,7 @@ async def test_the_next_generation_keeps_what_nobody_else_has_written() -> None:
 
 async def test_after_a_generation_without_us_everything_is_read_again() -> None:
     bench = Bench()
-    bench.logs[TopicPartition("subjects-changelog", 0)] = [(b"k", b"1")]
+    bench.logs[TopicPartition("mal-subjects-changelog", 0)] = [(b"k", b"1")]
     await bench.shards.restore(bench.assigned(0), 1)
     part = bench.shards.tables["subjects"].part(0)
     await bench.shards.restore(bench.assigned(0), 3)

@@ -95,9 +95,9 @@ class PointedWriter(writers.TransactionalWriter):
             told.point("restore.fenced")
 
 
-async def pointed_restore(kafka: Any, parts: Any) -> Any:
+async def pointed_restore(connect: Any, parts: Any) -> Any:
     told.point("restore.begun")
-    restored = await _restore_parts(kafka, parts)
+    restored = await _restore_parts(connect, parts)
     told.point("restore.done")
     return restored
 
@@ -120,7 +120,7 @@ _resume = Shards.resume
 def main() -> None:
     """Run a worker until it is asked to stop, or dies."""
     with (
-        patch.object(writers, "AIOKafkaProducer", PointedProducer),
+        patch.object(bootstrap, "AIOKafkaProducer", PointedProducer),
         patch.object(bootstrap, "TransactionalWriter", PointedWriter),
         patch.object(bootstrap, "restore_parts", pointed_restore),
         patch.object(Shard, "_commit", pointed_commit),
