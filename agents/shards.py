@@ -90,6 +90,8 @@ class Shards:
         self._end = end
         self._tally = tally
         self._generation = -1
+        self._is_granted = False
+        """Whether the assignment that was restored last still stands. It can be revoked while it is being restored."""
         self._programs: dict[int, RestorableProgram] = {}
         self._shards: dict[int, Shard] = {}
         self._tasks: list[asyncio.Task[None]] = []
@@ -160,6 +162,7 @@ class Shards:
 
     async def suspend(self) -> None:
         """Let every shard finish its unit, then stop it."""
+        self._is_granted = False
         self.ready.clear()
         for shard in self._shards.values():
             shard.stop()
@@ -173,6 +176,8 @@ class Shards:
     async def restore(self, assigned: Collection[TP], generation: int) -> None:
         """Take an assignment over. Parts kept from the assignment just before are only brought up to date."""
         began = time.monotonic()
+        await self.suspend()  # nothing may write through a producer that is opened for the next owner of its shard
+        self._is_granted = True
         shards = self._whole_shards(assigned)
         kept = shards if generation == self._generation + 1 else frozenset[int]()
         self._generation = generation
@@ -209,7 +214,13 @@ class Shards:
         }  # fmt: skip
 
     def resume(self, epoch: int) -> None:
-        """Start the shards."""
+        """Start the shards, unless a rebalance has come while they were restored.
+
+        Faust goes on with an assignment that was revoked in between; the next one would find these shards at work, and
+        hand them its producers.
+        """
+        if not self._is_granted:
+            return
         self._epoch, self._taken, self._ends = epoch, 0, None
         self._shards = {
             number: Shard(

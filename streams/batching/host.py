@@ -57,7 +57,7 @@ class Unread:
 
 
 class ShardHost(Protocol):
-    """Works on the shards of this worker. Between `suspend` and `resume` it writes nothing."""
+    """Works on the shards of this worker. From `suspend` until the next `restore` and `resume` it writes nothing."""
 
     def take(self, batch: RecordBatch) -> None:
         """Buffer a batch."""
@@ -81,7 +81,7 @@ class ShardHost(Protocol):
         """Return, for each input, the next offset after what the restored tables hold."""
 
     def resume(self, epoch: int) -> None:
-        """Begin to work; batches of this epoch follow."""
+        """Begin to work; batches of this epoch follow. It comes also where a `suspend` has come since `restore`."""
 
     def fail(self, reason: str, error: BaseException | None = None) -> None:
         """End the process: what it holds in memory can no longer be trusted."""

@@ -151,6 +151,29 @@ async def test_a_worker_in_reserve_is_ready_with_nothing() -> None:
     assert not bench.shards.ready.is_set()
 
 
+async def test_an_assignment_that_is_revoked_while_it_is_restored_is_never_worked_on() -> None:
+    bench = Bench()
+    await bench.shards.restore(bench.assigned(0), 1)
+    await bench.shards.suspend()
+    bench.shards.resume(1)  # Faust says so although a rebalance has begun
+    assert not bench.shards.ready.is_set()
+    assert not bench.shards._tasks
+    await bench.shards.restore(bench.assigned(0), 2)
+    bench.shards.resume(2)
+    assert bench.shards.ready.is_set()
+    await bench.shards.suspend()
+
+
+async def test_no_shard_is_at_work_while_the_next_assignment_is_restored() -> None:
+    bench = Bench()
+    await bench.shards.restore(bench.assigned(0), 1)
+    bench.shards.resume(1)
+    (task,) = bench.shards._tasks
+    await bench.shards.restore(bench.assigned(0), 2)
+    assert task.done()
+    assert not bench.shards.ready.is_set()
+
+
 async def test_a_shard_of_some_topics_only_ends_the_worker() -> None:
     bench = Bench()
     with pytest.raises(EndedError, match=r"owns shards \[0, 1\], but not of b;"):
