@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help setup demo test quick property fault check format lock bench clean
+.PHONY: help setup demo test quick property fault simulate check format lock bench clean
 
 help:  ## what there is
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):.*## /\1\t/' | sort
@@ -49,6 +49,11 @@ property: setup  ## the engine against the naive interpreter of tests/reference,
 SECONDS ?= 600
 fault: setup  ## faults on a real Kafka cluster and Postgres, then a verifier (10 minutes; SECONDS=… SEED=…)
 	$(BIN)/python -m tests.fault --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+FIRST ?= 0
+COUNT ?= 100000
+simulate: setup  ## shards, commits and timers over a simulated log, 100,000 seeds (about an hour); FIRST=, COUNT=
+	$(BIN)/python -m tests.simulation --first $(FIRST) --count $(COUNT)
 
 # Two processes, each with services of its own: most of these tests wait, for a broker or for a session to run out.
 test: check  ## everything: checks, quick tests first, then those on real Kafka and Postgres

@@ -1,0 +1,28 @@
+"""How a run stands at its end: what a verdict is found from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from streams.batching.table import TablePart
+from tests.simulation.group import Group
+from tests.simulation.log import Log
+from tests.simulation.tape import Tape
+from tests.simulation.world import World
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run stands at its end. `tables` are what the workers hold of each shard."""
+
+    log: Log
+    tape: Tape
+    group: Group
+    world: World
+    tables: Mapping[int, Mapping[str, TablePart]]
+
+    def records(self, topic: str, shard: int) -> list[Any]:
+        """Return what is committed in a partition."""
+        return [entry.record for entry in self.log.partition((topic, shard)).entries if entry.is_committed]

@@ -1,0 +1,96 @@
+"""Writes down what each shard of each worker decided, in its order: what a verdict is found from.
+
+A pass is what was decided between two takes. It says nothing of whether that was committed: the log does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from agents.program import FlowProgram
+from agents.tally import Tally
+from agents.worldview import BroadcastEntities
+from engine.due import Timer
+from engine.matching import Index
+from streams.unit import Unit
+from tests.simulation.clients import NOTE
+from tests.simulation.log import Place
+from tests.simulation.scene import SHARDS, TIME_SCALE, published
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """One input: a record, or a timer; with the shard's clock and the wall's."""
+
+    record: Any | None
+    timer: Timer | None
+    now_ms: int
+    wall_ms: int
+
+
+@dataclass(eq=False)
+class Pass:
+    """What one take holds."""
+
+    shard: int
+    steps: list[Decided]
+
+
+@dataclass
+class Tape:
+    """Of one run."""
+
+    without_effect: set[tuple[Place, int]] = field(default_factory=set)
+    """Where records lie that were decided in a pass that had nothing to commit."""
+
+
+class PublishedScene:
+    """The flows, which do not change."""
+
+    def snapshot(self) -> Index:
+        return published()
+
+
+class TapedProgram(FlowProgram):
+    """A program that is written down."""
+
+    def __init__(self, number: int, wall_ms: Callable[[], int], tape: Tape) -> None:
+        super().__init__(
+            number,
+            SHARDS,
+            PublishedScene(),
+            BroadcastEntities(),
+            wall_ms,
+            time_scale=TIME_SCALE,
+            all_facts=False,
+            tally=Tally(),
+        )
+        self._tape = tape
+        self._number = number
+        self._wall = wall_ms
+        self._steps: list[Decided] = []
+        self.last: Pass | None = None
+        """What was taken last to be committed."""
+
+    def decide(self, record: Any, now_ms: int) -> None:
+        self._steps.append(Decided(record, None, now_ms, self._wall()))
+        super().decide(record, now_ms)
+
+    def fire(self, now_ms: int) -> None:
+        self._due.next_due_ms()
+        self._steps.append(Decided(None, self._due._near[0], now_ms, self._wall()))
+        super().fire(now_ms)
+
+    def take(self) -> Unit:
+        unit = super().take()
+        steps, self._steps = self._steps, []
+        if unit:
+            self.last = Pass(self._number, steps)
+            NOTE.set(self.last)  # whatever this shard begins to commit now is this
+        else:
+            for step in steps:
+                if (record := step.record) is not None:
+                    self._tape.without_effect.add(((record.topic, record.partition), record.offset))
+        return unit
