@@ -212,7 +212,9 @@ def told_by_engine(record: dict[str, Any]) -> dict[str, Any]:
         "execution": record["executionId"], "seq": record["seq"], "version": record["flowVersion"],
         "origin": record["origin"], "status": record["status"], "end": record["endReason"], "error": error,
         "steps": sorted((step_of(step) for step in record["steps"]), key=repr),
-        "waiting": sorted([wait["nodeId"], wait["visit"], wait["until"], wait["for"]] for wait in record["waiting"]),
+        "waiting": sorted(
+            ([wait["nodeId"], wait["visit"], wait.get("until"), wait["for"]] for wait in record["waiting"]), key=repr
+        ),
         "path": None if path is None else sorted([s["nodeId"], s["visit"], s["status"], s["port"]] for s in path),
         "alreadyRan": sorted(
             [step["nodeId"], step["visit"], node] for step in record["steps"]

@@ -62,7 +62,7 @@ class Acting(Branches):
 
     # ---- time
 
-    def wait(self, key: Key, until: int, reason: str, **more: Any) -> None:
+    def wait(self, key: Key, until: int | None, reason: str, **more: Any) -> None:
         """Begin to wait; among those that are over at once it keeps its place, also on another version."""
         self.waits[key] = {"until": until, "for": reason, "rank": self.rank[key[0]], **more}
         self.moved.append(key)
@@ -116,15 +116,21 @@ class Acting(Branches):
             self.used["actions"] += counts
             self.do(key, command, config)
 
-    def sub_flow(self, key: Key, flow_id: str) -> dict[str, Any]:
+    def sub_flow(self, key: Key, config: dict[str, Any]) -> None:
         """Start another flow, with the subject and event of this one, one deeper; they share what they use."""
+        flow_id = config["flowId"]
         self.used["flows"] += key not in self.tries
         event_id, depth = made_id("f", self.id, *key), self.event["depth"] + 1
         metadata = {**self.event["metadata"], "depth": depth}
         child = {**self.event, "id": event_id, "type": "manual_trigger", "source": "mal", "metadata": metadata,
                  "at": self.shard.now, "depth": depth, "used": self.used}  # fmt: skip
-        self.shard.children.append((flow_id, child))
-        return {"flowId": flow_id, "executionId": made_id("x", flow_id, "mal", *self.subject, event_id)}
+        execution = made_id("x", flow_id, "mal", *self.subject, event_id)
+        if not config.get("wait"):
+            self.shard.children.append((flow_id, child))
+            self.succeed(key, {"flowId": flow_id, "executionId": execution})
+            return
+        self.starting.append((flow_id, config.get("version"), child, execution))
+        self.wait(key, None, "child", child=execution)
 
     def passed(self, key: Key, command: dict[str, Any] | None) -> str | None:
         """The limit that a command would pass."""
@@ -139,7 +145,8 @@ class Acting(Branches):
         subtype, options = self.nodes[key[0]]["subtype"], self.nodes[key[0]]["options"]
         output = {"level": "info", **config} if subtype == "log_event" else {}
         if subtype == "run_flow":
-            output = self.sub_flow(key, config["flowId"])
+            self.sub_flow(key, config)
+            return
         if command is None:
             self.succeed(key, output, output.get("data"))
             return

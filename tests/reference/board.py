@@ -38,6 +38,8 @@ class Board:
         self.awaited: dict[str, dict[str, Any]] = {}
         self.clock = Clock(self)
         self.countdowns: list[Any] = []
+        self.errands: list[tuple[str, Execution, Any]] = []
+        self.is_on_errands = False
         self.children: list[tuple[str, Event]] = []
         self.told: list[dict[str, Any]] = []
         self.commands: list[list[Any]] = []
@@ -55,7 +57,14 @@ class Board:
         return self.flows[flow_id].status == "paused"
 
     def flow_for(self, execution: Execution) -> dict[str, Any]:
-        return self.flows[execution.flow["flowId"]].version_for(execution.flow["version"])
+        return self.flows[execution.flow["flowId"]].version_for(execution)
+
+    def end_of(self, execution: Execution) -> str | None:
+        """Why an execution must end, by what became of its flow."""
+        flow = self.flows[execution.flow["flowId"]]
+        if flow.status == "archived":
+            return "archived"
+        return "version_exit" if flow.ends(execution) else None
 
     def learn(self, about: tuple[str, str], event: Event) -> None:
         self.history.told.append((about, event))

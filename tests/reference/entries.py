@@ -28,11 +28,7 @@ class Entries(Board):
         version, subject = flow.newest, event["subject"]
         settings = version.get("settings", {})
         before = [one for one in self.entered if (one["flow"], one["subject"]) == (flow.id, subject)]
-        look = looker(event, self.history, self.now, version["userId"], {}, {})
-        rule, value = settings.get("entry", {}), MISSING
-        if rule.get("rule") == "once_per":
-            value = look(rule.get("field", "event.campaignId"))
-            value = None if value is MISSING else value
+        rule, value = settings.get("entry", {}), self.value_of(version, event)
         counted = self.countdown_of(version, event)
         if counted in self.countdowns or any(one["mark"] == (event["source"], event["id"]) for one in before):
             why: str | None = "duplicate_event"
@@ -47,12 +43,28 @@ class Entries(Board):
             return
         if counted:
             self.countdowns.append(counted)
-        execution = Execution(version, event, origin, self)
+        self.admit(flow, version, event, origin)
+
+    def admit(
+        self, flow: Published, version: dict[str, Any], event: Event, origin: str, parent: Execution | None = None
+    ) -> None:
+        """Start an execution; with a parent that waits for its end, on a version that was named."""
+        execution = Execution(version, event, origin, self, parent)
         self.executions.append(execution)
-        self.entered.append({"flow": flow.id, "subject": subject, "mark": (event["source"], event["id"]),
-                             "at": self.now, "value": value, "execution": execution})  # fmt: skip
-        execution.start()
+        self.entered.append({
+            "flow": flow.id, "subject": event["subject"], "mark": (event["source"], event["id"]), "at": self.now,
+            "value": self.value_of(version, event), "execution": execution,
+        })  # fmt: skip
         self.set_goal(execution)
+        execution.start()
+
+    def value_of(self, version: dict[str, Any], event: Event) -> Any:
+        """The value that `once_per` counts by; a missing one is null."""
+        rule = version.get("settings", {}).get("entry", {})
+        if rule.get("rule") != "once_per":
+            return MISSING
+        value = looker(event, self.history, self.now, version["userId"], {}, {})(rule.get("field", "event.campaignId"))
+        return None if value is MISSING else value
 
     def set_goal(self, execution: Execution) -> None:
         """Open the window of an execution for the goal of the version it is on; once it is reached there is none."""
@@ -76,7 +88,7 @@ class Entries(Board):
         return version["flowId"], event["subject"], release, days
 
     def offer(self, event: Event) -> None:
-        """Goals are counted, then running executions hear it, the oldest first."""
+        """Goals are counted, then running executions hear it: the oldest first, parents before children."""
         reached = [goal for goal in self.goals if goal["subject"] == event["subject"]
                    and self.now <= goal["until"] and hears(goal["type"], goal["match"], event)]  # fmt: skip
         order = sorted(reached, key=lambda goal: (goal["execution"].started, goal["flow"]))
@@ -86,5 +98,6 @@ class Entries(Board):
             self.decide("counted", "goal", event, goal["flow"], goal["execution"].id)
         ending = [goal["execution"] for goal in reached if goal["exit"]]
         mine = [one for one in self.executions if one.subject == event["subject"] and one.end is None]
-        for execution in sorted(mine, key=lambda one: (one.started, one.flow["flowId"])):
-            execution.hear(event, reaches_goal=execution in ending)
+        for execution in sorted(mine, key=lambda one: (one.started, one.event["depth"], one.flow["flowId"])):
+            if execution.end is None:  # what heard it before may have ended its child
+                execution.hear(event, reaches_goal=execution in ending)

@@ -40,14 +40,22 @@ class Published:
         """Whether events match it; a paused flow holds them."""
         return self.status in {"published", "paused"}
 
-    def version_for(self, version: int) -> dict[str, Any]:
+    def version_for(self, execution: Any) -> dict[str, Any]:
         """The highest above that was published with `migrate`, which an execution moves to at its next input."""
-        later = [number for number, policy in self.policies.items() if policy == "migrate" and number > version]
-        return self.versions[max(later, default=version)]
+        number: int = execution.flow["version"]
+        return self.versions[max(self.later(execution, "migrate"), default=number)]
 
-    def ends(self, version: int) -> bool:
-        """Whether executions on a version end, since a later one was published with `exit`."""
-        return any(policy == "exit" and number > version for number, policy in self.policies.items())
+    def ends(self, execution: Any) -> bool:
+        """Whether an execution ends, since a version above its own was published with `exit`."""
+        return bool(self.later(execution, "exit"))
+
+    def later(self, execution: Any, policy: str) -> list[int]:
+        """The versions above that were published so; on a named version, only those published since it started."""
+        return [
+            number for number, published in self.policies.items()
+            if published == policy and number > execution.flow["version"]
+            and (execution.parent is None or self.begins[number] > execution.started)
+        ]  # fmt: skip
 
 
 def is_skipped(setting: dict[str, Any] | None, age: int, scale: float) -> bool:

@@ -68,6 +68,18 @@ class Execution(Acting):
             self.go_on()
         return True
 
+    def child_ended(self, child: str, output: dict[str, Any] | None) -> None:
+        """The end of a flow it waits for, with what that gives; None where the step has failed with it."""
+        waiting = [key for key, wait in self.waits.items() if wait.get("child") == child]
+        if not waiting or not self.begin():
+            return
+        del self.waits[waiting[0]]
+        if output is None:
+            self.fail(waiting[0], nodes.StepFailedError())
+        else:
+            self.succeed(waiting[0], output)
+        self.go_on()
+
     def resume(self, *, of_flow: bool) -> None:
         if self.begin():
             self.paused = self.paused and of_flow
@@ -75,6 +87,9 @@ class Execution(Acting):
 
     def begin(self, event: dict[str, Any] | None = None, *, asks: bool = True) -> bool:
         """Move to a newer version, ask the exit rules; say whether it goes on."""
+        if ended := self.shard.end_of(self):  # it is touched in the moment in which its flow ends it
+            self.stop(ended)
+            return False
         flow = self.shard.flow_for(self)
         if flow is not self.flow and not self.move(flow):
             self.stop("node_removed")

@@ -72,6 +72,10 @@ OF_ANSWERS: list[Part] = [
 OF_ENTRIES: list[Part] = [*DELAYS * 3, *WAITS[:4], *SPLITS * 2, *ACTIONS[5:8], *QUESTIONS[:4]]
 OF_MANNERS: list[Part] = [*MESSAGES * 4, *DELAYS, *SPLITS, *WAITS[:3], *QUESTIONS[:3], ACTIONS[6]]
 RUNS: list[Part] = [("run_flow", {"flowId": flow_id}) for flow_id in ("f1", "f2", "f2", "f3")]
+WAITED: list[Part] = [
+    ("run_flow", {"flowId": flow_id, "wait": True, **version})
+    for flow_id, version in (("f2", {}), ("f2", {}), ("f2", {"version": 1}), ("f2", {"version": 2}), ("f1", {}))
+]
 TICKS: list[Part] = [
     ("schedule", {"cron": cron, **more})
     for cron in ("30 * * * *", "0 9 * * *", "15 9 * * TUE")
@@ -82,7 +86,12 @@ COUNTED: list[Part] = [("release_approaching", {"daysUntilRelease": days}) for d
     ("release_approaching", {"daysUntilRelease": 7, "releaseType": "single"}),
     ("release_approaching", {}),
 ]
-OF_CLOCK: list[Part] = [*DELAYS, *WAITS[:2], *ACTIONS[5:8], *QUESTIONS[:2], *RUNS * 2]
+OF_CLOCK: list[Part] = [*DELAYS * 2, *ACTIONS[5:8], *QUESTIONS[:2], *RUNS * 2]
+OF_FAMILIES: list[Part] = [
+    *DELAYS * 2, *ACTIONS[6:8] * 2, *WAITS[:4], *QUESTIONS[:2], *RUNS[:3], *WAITED * 2,
+    ("if_field_match", {"field": "previousNode.output.status", "operator": "equals", "value": "succeeded"}),
+    ("log_event", {"message": "m", "data": {"n": "{{ previousNode.output.steps.n1.output.result }}"}}),
+]  # fmt: skip
 OF_CHANGES: list[Part] = [
     *DELAYS * 3,
     *ACTIONS[7:8] * 3,

@@ -6,13 +6,12 @@ from typing import Any
 
 from tests.reference import facts, nodes
 from tests.reference.board import Event
-from tests.reference.entries import Entries
+from tests.reference.families import MAX_DEPTH, Families
 from tests.reference.lifecycle import Published, is_skipped
 from tests.reference.machine import PEOPLE
 from tests.reference.values import read
 
 WEEK = 7 * 86_400_000
-MAX_DEPTH = 10
 KNOWN = {
     "email_open", "email_click", "email_reply", "contact_added", "contact_tagged", "contact_untagged",
     "segment_updated", "campaign_created", "campaign_status_changed", "campaign_metrics_updated", "asset_uploaded",
@@ -20,7 +19,7 @@ KNOWN = {
 }  # fmt: skip
 
 
-class ReferenceShard(Entries):
+class ReferenceShard(Families):
     """Plays events and time."""
 
     # ---- changes of flows
@@ -32,13 +31,14 @@ class ReferenceShard(Entries):
             return
         known.publish(flow, policy, self.now)
         for execution in self.running(known.id):
-            if known.ends(execution.flow["version"]):
+            if execution.end is None and known.ends(execution):
                 execution.stop("version_exit")
 
     def archive(self, flow_id: str) -> None:
         self.flows[flow_id].stand("archived", self.now)
         for execution in self.running(flow_id):
-            execution.stop("archived")
+            if execution.end is None:
+                execution.stop("archived")
 
     def drain(self, flow_id: str) -> None:
         """No new entries; running ones go on, also those that a pause held."""
@@ -61,7 +61,7 @@ class ReferenceShard(Entries):
 
     def let_go(self, flow_id: str) -> None:
         for execution in self.running(flow_id):
-            if execution.holds_something() and not execution.paused:
+            if execution.end is None and execution.holds_something() and not execution.paused:
                 execution.resume(of_flow=True)
                 self.start_children()
 
@@ -98,7 +98,7 @@ class ReferenceShard(Entries):
             (wait["until"], execution.id, wait["rank"], visit, node, execution)
             for execution in self.executions
             for (node, visit), wait in execution.waits.items()
-            if not wait.get("is_over")
+            if wait["until"] is not None and not wait.get("is_over")
         ]
         return min(due, key=lambda one: one[:4], default=None)
 
@@ -202,14 +202,11 @@ class ReferenceShard(Entries):
     def control(self, verb: str, number: int) -> None:
         """Ask something of an execution, by its place among all that started."""
         execution = self.executions[number]
-        flow = self.flows[execution.flow["flowId"]]
         event = {"id": None, "subject": execution.subject}
         if (verb == "retry") != (execution.end is not None) or (verb == "retry" and not execution.can_be_retried()):
             self.decide("suppressed", "not_failed" if verb == "retry" else "not_running", event, None, execution.id)
-        elif verb == "retry" and flow.status == "archived":
-            self.decide("suppressed", "archived", event, None, execution.id)
-        elif verb == "retry" and flow.ends(execution.flow["version"]):
-            self.decide("suppressed", "version_exit", event, None, execution.id)
+        elif verb == "retry" and (ended := self.end_of(execution)):
+            self.decide("suppressed", ended, event, None, execution.id)
         elif verb == "resume":
             execution.resume(of_flow=False)
         else:

@@ -17,10 +17,12 @@ Flow = dict[str, Any]
 class State:
     """One execution of a flow, for the event that matched."""
 
-    def __init__(self, flow: Flow, event: dict[str, Any], origin: str, shard: Any) -> None:
+    def __init__(self, flow: Flow, event: dict[str, Any], origin: str, shard: Any, parent: Any = None) -> None:
         self.event = event
         self.origin = origin
         self.shard = shard
+        self.parent = parent
+        """The execution that waits for the end of this one."""
         self.id = made_id("x", flow["flowId"], event["source"], *event["subject"], event["id"])
         self.limits = dict(shard.limits)
         self.started = shard.now
@@ -46,6 +48,9 @@ class State:
         self.status = "running"
         self.moved: list[Key] = []
         self.ran_already: list[Any] = []
+        self.starting: list[tuple[Any, ...]] = []
+        self.leaving: list[str] = []
+        """Children that are to be started, and that end with it."""
         self.held_back: list[dict[str, Any]] = []
         self.known: dict[str, dict[str, Any]] = {}
         self.on_version(flow)
@@ -117,13 +122,21 @@ class State:
     def tell(self) -> None:
         """One record per input that moved it, after its waves; what was held back of messages follows."""
         self.seq += 1
-        waiting = [[*key, written(wait["until"]), wait["for"]] for key, wait in self.waits.items()]
+        waiting = [
+            [*key, wait["until"] and written(wait["until"]), wait["for"]] for key, wait in self.waits.items()
+        ]  # fmt: skip
         path = [[*key, step["status"], step["port"]] for key, step in self.steps.items()]
         self.shard.told.append({
             "execution": self.id, "seq": self.seq, "version": self.flow["version"], "origin": self.origin,
             "status": self.status, "end": self.end, "error": self.failed,
             "steps": sorted([[*key, *self.steps[key].values()] for key in set(self.moved)], key=repr),
-            "waiting": sorted(waiting), "path": self.end and sorted(path), "alreadyRan": sorted(self.ran_already),
+            "waiting": sorted(waiting, key=repr), "path": self.end and sorted(path),
+            "alreadyRan": sorted(self.ran_already),
         })  # fmt: skip
         self.shard.told += self.held_back
         self.moved, self.ran_already, self.held_back = [], [], []
+        self.shard.errands += [("start", self, one) for one in self.starting if one[-1] not in self.leaving]
+        self.shard.errands += [("leave", self, one) for one in self.leaving]
+        self.shard.errands += [("tell", self, None)] if self.end else []
+        self.starting, self.leaving = [], []
+        self.shard.run_errands()

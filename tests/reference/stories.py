@@ -74,7 +74,7 @@ POOLS: dict[str, list[Verb]] = {
     ],
     "release": [
         (verb, number) for verb in ("send", "tie")
-        for number in (*numbers_of("context_updated", about="release"), *numbers_of("release_approaching"))
+        for number in (*numbers_of("context_updated", about="release") * 8, *numbers_of("release_approaching"))
     ],
     "member": [("send", number) for number in numbers_of("segment_updated")],
     "soon": [("advance", seconds) for seconds in (0.5, 10, 29, 31, 60, 100)],
@@ -114,6 +114,7 @@ def stories(
     settings: st.SearchStrategy[dict[str, Any]] = NONE,
     awaits: list[int] | None = None,
     house: st.SearchStrategy[dict[str, Any]] = NONE,
+    late: tuple[int, ...] = (0, 0, 0, 30_000, 90_000),
 ) -> st.SearchStrategy[Story]:
     """Stories of a theme.
 
@@ -125,6 +126,7 @@ def stories(
         settings: of the flows.
         awaits: which nodes await answers, as bits.
         house: what the user asks of all flows.
+        late: how far the wall clock is ahead, in milliseconds.
     """
     first = drawn_flows("f1", nodes, triggers, settings, awaits)
     other = drawn_flows("f2", nodes, others or triggers, settings, awaits)
@@ -134,7 +136,7 @@ def stories(
         "limits": st.sampled_from(LIMITS),
         "house": house,
         "scale": st.sampled_from([1.0, 1.0, 1.0, 10.0]),
-        "late": st.sampled_from([0, 0, 0, 30_000, 90_000]),
+        "late": st.sampled_from(late),
         "inputs": inputs_of(likely),
         "cuts": st.integers(0, 2**15 - 1),
         "crash": st.integers(0, 15),
@@ -165,11 +167,15 @@ THEMES: dict[str, st.SearchStrategy[Story]] = {
     "clock": stories(
         "open release release release member member ticks ticks ticks soon again publish stand archive",
         parts.OF_CLOCK, triggers=[*parts.TICKS, *parts.COUNTED * 3, *OPENED], others=[MANUAL, MANUAL, *parts.COUNTED],
-        settings=st.fixed_dictionaries({}, optional={"onResume": ON_RESUME, "entry": ENTRY}),
+        settings=st.fixed_dictionaries({}, optional={"onResume": ON_RESUME, "entry": ENTRY}), late=(90_000, 0, 30_000),
+    ),
+    "families": stories(
+        "open open heard soon soon soon later publish stand archive ask ask retry retry answer busy",
+        parts.OF_FAMILIES, others=[MANUAL], settings=OF_CHANGES | NONE, awaits=AWAITS,
     ),
     "all": stories(
         "event open open heard heard soon later hours people release answer busy again publish stand archive ask retry",
-        [*parts.OF_WAVES, *parts.OF_ANSWERS, *parts.OF_MANNERS, *parts.RUNS], awaits=AWAITS,
+        [*parts.OF_WAVES, *parts.OF_ANSWERS, *parts.OF_MANNERS, *parts.RUNS, *parts.WAITED], awaits=AWAITS,
         triggers=[*TRIGGERS, *parts.TICKS[5:]], others=[*TRIGGERS, *[MANUAL] * 8],
         settings=OF_ENTRIES | OF_MANNERS | OF_CHANGES,
         house=st.fixed_dictionaries({}, optional={"messages": MANNERS}),

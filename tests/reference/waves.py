@@ -81,6 +81,7 @@ class Branches(State):
         """Every reachable node has a step then: ran, failed, or skipped because nothing alive could reach it."""
         for key in (*self.waits, *self.pending()):
             self.skip(key, reason, rule)
+        self.leaving += [wait["child"] for wait in self.waits.values() if "child" in wait]
         self.waits = {}
         for node in graph.reachable(self.trigger, self.edges):
             if not any(key[0] == node for key in self.steps):
