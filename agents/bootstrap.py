@@ -26,7 +26,7 @@ from agents.worker_metrics import WorkerFigures
 from agents.worldview import BroadcastEntities, PublishedFlows
 from streams.admin import check_topics
 from streams.batching.restore import restore_parts
-from streams.batching.writers import IdempotentWriter, TransactionalWriter, UnitWriter
+from streams.batching.writers import OutputsFirstWriter, TransactionalWriter, UnitWriter
 from streams.compacted import CompactedReader
 from streams.consumers import committed_reader
 from streams.logs import configure_logging
@@ -70,11 +70,8 @@ async def _run(settings: Settings) -> None:
     readers = [CompactedReader(kafka, FLOWS, flows.apply), CompactedReader(kafka, ENTITIES, entities.apply)]
     tally = Tally()
     connect = partial(AIOKafkaProducer, **kafka)
-    writer: UnitWriter = (
-        TransactionalWriter(connect, _wall_ms, APP_ID)
-        if settings.processing == "exactly_once"
-        else IdempotentWriter(connect, _wall_ms)
-    )
+    make_writer = TransactionalWriter if settings.processing == "exactly_once" else OutputsFirstWriter
+    writer: UnitWriter = make_writer(connect, _wall_ms, APP_ID)
     shards = Shards(
         topics=INPUT_TOPICS,
         writer=writer,

@@ -1,15 +1,14 @@
 """Writes units of commit: the outputs of a shard and its changelogs, as whole record batches.
 
 `TransactionalWriter` makes each unit one Kafka transaction of a producer that belongs to the shard; a new owner of the
-shard fences the old one by it. `IdempotentWriter` writes outputs first and changelogs after them: a crash between the
-two repeats outputs with the same ids. Every await has a bound.
+shard fences the old one by it. `OutputsFirstWriter` leaves the outputs out of it. Every await has a bound.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Protocol
+from typing import Any, Final, Protocol
 
 import aiokafka.producer.sender
 
@@ -26,6 +25,10 @@ BATCH_BYTES = 900_000
 RETRY_BACKOFF_MS = 10
 REQUEST_TIMEOUT_MS = 15_000
 """A request that a dying broker never answers is given up after this, and made again."""
+_PRODUCING: Final[Mapping[str, Any]] = {
+    "request_timeout_ms": REQUEST_TIMEOUT_MS, "max_batch_size": BATCH_BYTES, "max_request_size": BATCH_BYTES * 2,
+    "acks": "all",
+}  # fmt: skip
 
 # While the transaction before completes, the broker answers CONCURRENT_TRANSACTIONS and aiokafka sleeps this long.
 # Measured: 2 ms gives 126 transactions a second and shard instead of 27 (architecture.md section 3).
@@ -107,58 +110,48 @@ class TransactionalWriter:
             transactional_id=f"{self._app_id}-{shard}",
             transaction_timeout_ms=TRANSACTION_TIMEOUT_MS,
             retry_backoff_ms=RETRY_BACKOFF_MS,
-            request_timeout_ms=REQUEST_TIMEOUT_MS,
-            max_batch_size=BATCH_BYTES,
-            max_request_size=BATCH_BYTES * 2,
-            acks="all",
+            **_PRODUCING,
         )
         self._producers[shard] = producer
         await producer.start()
 
 
-class IdempotentWriter:
-    """Outputs first, changelogs after them, by one producer for all shards.
+class OutputsFirstWriter(TransactionalWriter):
+    """Outputs first, visible as soon as Kafka has them; then the state, in a transaction as above.
 
-    Args:
-        connect: makes a producer.
-        wall_ms: reads the wall clock, for the timestamps of records.
+    A crash between the two repeats outputs, with the same ids. State is never torn, and no other than a shard's owner
+    writes it: a plain producer could leave half a unit's rows, or those of a worker that had lost the shard.
     """
 
-    def __init__(self, connect: Connect, wall_ms: Callable[[], int]) -> None:
-        self._connect = connect
-        self._wall_ms = wall_ms
-        self._producer: Producer | None = None
+    def __init__(self, connect: Connect, wall_ms: Callable[[], int], app_id: str) -> None:
+        super().__init__(connect, wall_ms, app_id)
+        self._outputs: Producer | None = None
 
-    async def open(self, shards: Collection[int]) -> None:  # noqa: ARG002 -- nobody is fenced without transactions
-        """Connect."""
-        if self._producer is None:
-            self._producer = self._connect(
-                enable_idempotence=True,
-                request_timeout_ms=REQUEST_TIMEOUT_MS,
-                acks="all",
-                max_batch_size=BATCH_BYTES,
-                max_request_size=BATCH_BYTES * 2,
-            )
-            async with asyncio.timeout(START_SECONDS):
-                await self._producer.start()
+    async def open(self, shards: Collection[int]) -> None:
+        """Fence as above, and connect the producer of outputs."""
+        await super().open(shards)
+        self._outputs = self._connect(enable_idempotence=True, **_PRODUCING)
+        async with asyncio.timeout(START_SECONDS):
+            await self._outputs.start()
 
-    async def write(self, shard: int, outputs: Iterable[Output], changelogs: Iterable[Output]) -> Mapping[str, int]:  # noqa: ARG002 -- the port's signature
-        """Write outputs, await them, then write changelogs.
+    async def write(self, shard: int, outputs: Iterable[Output], changelogs: Iterable[Output]) -> Mapping[str, int]:
+        """Write outputs, await them, then write changelogs in one transaction.
 
         Raises:
-            TimeoutError, aiokafka.errors.KafkaError: as for transactions.
+            TimeoutError, aiokafka.errors.KafkaError: as above; outputs may be there then.
         """
-        if self._producer is None:
+        if self._outputs is None:
             raise AssertionError("open the writer first")
         async with asyncio.timeout(UNIT_SECONDS):
-            await _send(self._producer, outputs, self._wall_ms())
-            return await _send(self._producer, changelogs, self._wall_ms())
+            await _send(self._outputs, outputs, self._wall_ms())
+            return await super().write(shard, (), changelogs)
 
     async def close(self) -> None:
-        """Disconnect."""
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            await producer.stop()
+        """Stop all producers."""
+        await super().close()
+        outputs, self._outputs = self._outputs, None
+        if outputs is not None:
+            await outputs.stop()
 
 
 async def _send(producer: Producer, records: Iterable[Output], now_ms: int) -> dict[str, int]:

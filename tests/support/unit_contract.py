@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError, ProducerFenced
 from streams.batching.clients import Connect, ConnectReader
 from streams.batching.restore import restore_parts
 from streams.batching.table import TablePart
-from streams.batching.writers import BATCH_BYTES, IdempotentWriter, TransactionalWriter, UnitWriter
+from streams.batching.writers import BATCH_BYTES, OutputsFirstWriter, TransactionalWriter, UnitWriter
 from streams.unit import Output
 
 
@@ -77,10 +77,9 @@ async def visible(writer: UnitWriter, *shards: int) -> None:
 class UnitContract:
     """The tests; a subclass has a fixture `cluster`."""
 
-    @pytest.fixture(params=[TransactionalWriter, IdempotentWriter])
+    @pytest.fixture(params=[TransactionalWriter, OutputsFirstWriter])
     async def writer(self, request: pytest.FixtureRequest, cluster: Cluster) -> Any:
-        name = ["unit"] if request.param is TransactionalWriter else []
-        made = request.param(cluster.connect, wall_ms, *name)
+        made = request.param(cluster.connect, wall_ms, "unit")
         await made.open({0, 1})
         yield made
         await made.close()
@@ -146,6 +145,25 @@ class UnitContract:
             await visible(new, 1)
             assert await read(cluster, out) == [(b"k", b"before"), (b"k", b"after")]
             assert dict((await restored(cluster, log)).items()) == {b"a": b"2"}
+        finally:
+            await new.close()
+            await old.close()
+
+    async def test_outputs_that_go_first_may_be_there_twice_but_state_is_its_owners(self, cluster: Cluster) -> None:
+        out, log = cluster.topics
+        old, new = (OutputsFirstWriter(cluster.connect, wall_ms, "first") for _ in range(2))
+        try:
+            await old.open({1})
+            await old.write(1, rows(out, (b"k", b"one")), rows(log, (b"a", b"1"), (b"b", b"1")))
+            await new.open({1})
+            with pytest.raises((ProducerFenced, KafkaError)):
+                await old.write(1, rows(out, (b"k", b"two")), rows(log, (b"a", b"of the old"), (b"c", b"2")))
+            assert await read(cluster, out) == [(b"k", b"one"), (b"k", b"two")]
+            assert dict((await restored(cluster, log)).items()) == {b"a": b"1", b"b": b"1"}
+            await new.write(1, rows(out, (b"k", b"two")), rows(log, (b"a", b"2")))
+            await visible(new, 1)
+            assert [value for _, value in await read(cluster, out)] == [b"one", b"two", b"two"]
+            assert dict((await restored(cluster, log)).items()) == {b"a": b"2", b"b": b"1"}
         finally:
             await new.close()
             await old.close()
