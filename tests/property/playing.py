@@ -120,11 +120,12 @@ class Play:
         })  # fmt: skip
 
     def _busy(self, number: int, place: int) -> None:
-        """A system fails for now, again and again: each time as soon as it is asked once more."""
-        for _ in range(number % 4 + 1):
-            self._answer(3 * 9 + 3 * (number % 3), place)
+        """A system fails for now, again and again: each time as soon as it is asked once more, or the last time not."""
+        times = number % 4 + 1
+        for time in range(times):
+            self._answer(3 + number % 3, place)
             timer = self.reference.next_timer()
-            if timer and timer[0] - self.reference.now < DAY:
+            if timer and (time + 1 < times or number % 2) and timer[0] - self.reference.now < DAY:
                 self.both("advance", (timer[0] - self.reference.now) / 1000)
 
     def _ask(self, asked: tuple[str, int], _place: int) -> None:
