@@ -44,6 +44,10 @@ _EVENT_CONTEXTS: Final[Mapping[str, frozenset[str]]] = {
 _ENGAGEMENT_WORDS: Final = ("opened", "clicked", "replied")
 MAX_NOTED_CHARS: Final = 200
 """Of a text in a note; the trail tells what was seen, it does not keep a copy of it."""
+MAX_NOTED_PATHS: Final = 100
+"""Of what one step looked for in vain; the rest is not noted."""
+_MAX_INDEX_DIGITS: Final = 9
+"""No list of ours is longer; Python refuses to read a number of some thousand digits."""
 
 
 class Facts(Protocol):
@@ -118,8 +122,8 @@ class Context:
     def note_missing(self, path: str) -> None:
         """Note that a value was looked for and not found."""
         missing: list[str] = self.notes.setdefault("missing", [])
-        if path not in missing:
-            missing.append(path)
+        if len(missing) < MAX_NOTED_PATHS and path not in missing:
+            missing.append(path[:MAX_NOTED_CHARS])
 
     def note_seen(self, path: str, value: Json) -> None:
         """Note the value that a condition saw, cut where it is long."""
@@ -198,7 +202,7 @@ class Roots(Mapping[str, Json]):
 def _child(value: Json | Missing, key: str) -> Json | Missing:
     if isinstance(value, Mapping):
         return value.get(key, MISSING)
-    if isinstance(value, (list, tuple)) and key.isdecimal() and int(key) < len(value):
+    if isinstance(value, (list, tuple)) and key.isdecimal() and len(key) <= _MAX_INDEX_DIGITS and int(key) < len(value):
         return value[int(key)]
     return MISSING
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final
 
 from engine.json_values import is_number
 from engine.nodes.fields import read_time
 from engine.types import Json
+
+MAX_PATTERN_CHARS: Final = 200
+"""A directive may ask for any width, and the C library takes 256 times the pattern's length before it gives up."""
 
 
 def format_date(value: Json, pattern: str, now_ms: int) -> str:
@@ -24,6 +28,8 @@ def format_date(value: Json, pattern: str, now_ms: int) -> str:
         OverflowError: seconds beyond every calendar.
         OSError: the same, on some platforms.
     """
+    if len(pattern) > MAX_PATTERN_CHARS:
+        raise ValueError(f"a date pattern of {len(pattern)} characters; the most is {MAX_PATTERN_CHARS}")
     moment = _moment(value, now_ms)
     if moment is None:
         return str(value)

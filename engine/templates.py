@@ -1,4 +1,4 @@
-"""One text with a template in it, compiled for rendering: the one module that names python-liquid.
+"""One text with a template in it, compiled for rendering. This module and `template_bounds` name python-liquid.
 
 Rendering reads nothing but the context it is given, so it is the same wherever and whenever it is done: `now` and the
 filter `date` are the step's. It is bounded: whatever a template says, it ends soon and makes no more than so much.
@@ -7,36 +7,28 @@ It knows no node type.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from decimal import Decimal
+from collections.abc import Iterator
 from io import StringIO
-from typing import Any, Final, TextIO, cast
+from typing import Final
 
-from liquid import Environment, Token
 from liquid.ast import Node
 from liquid.builtin.content import ContentNode
 from liquid.builtin.expressions import Filter, FilteredExpression, Literal, Path
 from liquid.builtin.expressions.primitive import IntegerLiteral, RangeLiteral
-from liquid.builtin.output import Output, OutputNode
+from liquid.builtin.output import OutputNode
 from liquid.context import RenderContext
-from liquid.exceptions import LiquidError, ResourceLimitError
+from liquid.exceptions import LiquidError
 from liquid.expression import Expression
-from liquid.filter import sequence_filter, string_filter, with_context
 from liquid.template import BoundTemplate
-from liquid.undefined import Undefined
 
-from engine.context import MISSING, ROOTS, Roots
-from engine.json_values import fits_json
+from engine.context import MISSING, ROOTS
 from engine.keys import did_you_mean
 from engine.outputs import json_bytes
 from engine.problems import one_of, shown
-from engine.rendering import MAX_OUTPUT_CHARS, Part, Rendering, TemplateError
-from engine.template_dates import format_date
+from engine.rendering import Part, Rendering, TemplateError
+from engine.template_bounds import ENVIRONMENT, MAX_LOOPS, Scope, plain, text_of
+from engine.template_text import text_fault
 from engine.types import Json
-
-MAX_LOOPS: Final = 10_000
-"""Iterations of all loops of one text together, and the length of a range."""
 
 _SPECIAL: Final = frozenset({"size", "first", "last"})
 """Words that Liquid reads as more than a key."""
@@ -48,8 +40,10 @@ def compile_text(text: str) -> Part:
     Raises:
         TemplateError: it is no template, or would fail at every rendering.
     """
+    if fault := text_fault(text):
+        raise TemplateError(f"{shown(text)} is no template: {fault}")
     try:
-        template = _ENVIRONMENT.from_string(text)
+        template = ENVIRONMENT.from_string(text)
         _check(template)
     except (LiquidError, RecursionError) as error:
         raise TemplateError(f"{shown(text)} is no template: {_reason(error)}") from error
@@ -66,7 +60,7 @@ def compile_text(text: str) -> Part:
 def _single(text: str, value: Part) -> Part:
     def part(rendering: Rendering) -> Json:
         with _Named(text):
-            found = _plain(value(rendering))
+            found = plain(value(rendering))
         rendering.spend(len(found) if isinstance(found, str) else json_bytes(found))
         return found
 
@@ -79,7 +73,7 @@ def _joined(pieces: list[Part]) -> Part:
     def part(rendering: Rendering) -> str:
         texts: list[str] = []
         for piece in pieces:
-            text = _text(piece(rendering))
+            text = text_of(piece(rendering))
             rendering.spend(len(text))
             texts.append(text)
         return "".join(texts)
@@ -91,14 +85,14 @@ def _rendered(text: str, template: BoundTemplate) -> Part:
     def part(rendering: Rendering) -> str:
         buffer = StringIO()
         with _Named(text):
-            template.render_with_context(_Scope(template, rendering), buffer)
+            template.render_with_context(Scope(template, rendering), buffer)
         return buffer.getvalue()
 
     return part
 
 
 def _evaluate(template: BoundTemplate, expression: Expression) -> Part:
-    return lambda rendering: expression.evaluate(_Scope(template, rendering))
+    return lambda rendering: expression.evaluate(Scope(template, rendering))
 
 
 def _value_of(node: Node) -> Part | None:
@@ -124,10 +118,12 @@ def _look_up(expression: Expression) -> Part | None:
         return None
 
     def part(rendering: Rendering) -> Json:
+        rendering.step()
         found = rendering.context.resolve(path)
         if found is MISSING:
             rendering.context.note_missing(path)
             return ""
+        rendering.look_at(found)
         return found
 
     return part
@@ -150,134 +146,6 @@ def _with_default(value: Part, fallback: Part) -> Part:
 
 def _constant(value: Json) -> Part:
     return lambda _rendering: value
-
-
-# ---- values
-
-
-def _plain(value: Any) -> Json:
-    """Make a JSON value of what an expression gave."""
-    if value is None or isinstance(value, (str, bool)):
-        return value
-    if isinstance(value, (int, float, Decimal)):
-        return _number(value)
-    if isinstance(value, Undefined):
-        return ""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, range)):
-        return [_plain(item) for item in value]
-    return str(value)
-
-
-def _number(value: float | Decimal) -> Json:
-    if isinstance(value, int):
-        if not fits_json(value):
-            raise ResourceLimitError("a number beyond 64 bits", token=None)
-        return value
-    if not math.isfinite(value):
-        raise ResourceLimitError(f"{value} is no number that JSON has", token=None)
-    return float(value)
-
-
-def _text(value: Any) -> str:
-    """Write a value into a text: nothing for null, the words of JSON, lists without anything between."""
-    if isinstance(value, str):
-        return value
-    if value is None or isinstance(value, Undefined):
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, (list, tuple)):
-        return "".join(map(_text, value))
-    return str(value)
-
-
-# ---- Liquid, made safe to run for strangers
-
-
-class _Scope(RenderContext):
-    """Liquid's view of a context: notes what is missing, and stops what grows without end."""
-
-    __slots__ = ("loops_left", "rendering")
-
-    def __init__(self, template: BoundTemplate, rendering: Rendering) -> None:
-        super().__init__(template, globals=Roots(rendering.context))
-        self.rendering = rendering
-        self.loops_left = MAX_LOOPS
-
-    def get(self, path: list[object], **options: Any) -> object:
-        found = super().get(path, **options)
-        if isinstance(found, Undefined):
-            self.rendering.context.note_missing(".".join(map(str, path)))
-        return found
-
-    def filter(self, name: str, token: Token | None) -> Callable[..., object]:
-        function = super().filter(name, token)
-
-        def bounded(*args: Any, **options: Any) -> object:
-            made = function(*args, **options)
-            if isinstance(made, int):
-                return _number(made)
-            self.rendering.spend_on_filters(len(made) if isinstance(made, (str, list)) else 1)
-            return made
-
-        return bounded
-
-    def raise_for_loop_limit(self, length: int = 1) -> None:
-        self.loops_left -= length
-        if self.loops_left < 0:
-            raise ResourceLimitError(f"its loops go round more than {MAX_LOOPS} times", token=None)
-
-
-class _OutputNode(OutputNode):
-    def render_to_output(self, context: RenderContext, buffer: TextIO) -> int:
-        text = _text(self.expression.evaluate(context))
-        cast(_Scope, context).rendering.spend(len(text))
-        return buffer.write(text)
-
-
-class _Output(Output):
-    node_class = _OutputNode
-
-
-class _Environment(Environment):
-    local_namespace_limit = MAX_OUTPUT_CHARS
-    output_stream_limit = MAX_OUTPUT_CHARS
-
-    def setup_tags_and_filters(self, *, extra: bool = False) -> None:
-        super().setup_tags_and_filters(extra=extra)
-        self.add_tag(_Output)
-        for name in ("include", "render"):  # there is nothing to include
-            del self.tags[name]
-        for name, function in (("date", _date), ("join", _join), ("replace", _replace)):
-            self.add_filter(name, function)
-
-
-@with_context
-def _date(value: Any, pattern: Any = "", *, context: _Scope) -> str:
-    if isinstance(value, Undefined):
-        return ""
-    return format_date(_plain(value), _text(pattern), context.rendering.context.now_ms)
-
-
-@with_context
-@sequence_filter
-def _join(items: Iterable[Any], separator: Any = " ", *, context: _Scope) -> str:
-    texts, between = [_text(item) for item in items], _text(separator)
-    context.rendering.spend_on_filters(len(between) * len(texts))  # before it is made
-    return between.join(texts)
-
-
-@with_context
-@string_filter
-def _replace(text: str, old: Any, new: Any = "", *, context: _Scope) -> str:
-    old_text, new_text = _text(old), _text(new)
-    context.rendering.spend_on_filters(len(text) + text.count(old_text) * len(new_text))  # before it is made
-    return text.replace(old_text, new_text)
-
-
-_ENVIRONMENT: Final = _Environment()
 
 
 class _Named:
@@ -310,8 +178,8 @@ def _check(template: BoundTemplate) -> None:
             hint = did_you_mean(root, ROOTS)
             raise LiquidError(f"{shown(root)} is an unknown root{hint}; the roots are {one_of(ROOTS)}", token=None)
     for name in found.filters:
-        if name not in _ENVIRONMENT.filters:
-            hint = did_you_mean(name, _ENVIRONMENT.filters.keys())
+        if name not in ENVIRONMENT.filters:
+            hint = did_you_mean(name, ENVIRONMENT.filters.keys())
             raise LiquidError(f"{shown(name)} is an unknown filter{hint}", token=None)
     for one in _expressions(template):
         if isinstance(one, RangeLiteral):

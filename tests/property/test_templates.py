@@ -15,7 +15,7 @@ from engine.events import read_event
 from engine.facts import SubjectFacts
 from engine.outputs import StepOutputs
 from engine.rendering import TemplateError
-from engine.templates import _ENVIRONMENT
+from engine.template_bounds import ENVIRONMENT
 from engine.types import Subject
 
 VALUES = st.recursive(
@@ -28,7 +28,7 @@ PATHS = st.sampled_from([
     "'text'", "7", "(1..4)", "now", "steps",
     "event[event.a]", *sorted(ROOTS),
 ])  # fmt: skip
-FILTERS = st.sampled_from(sorted(_ENVIRONMENT.filters))
+FILTERS = st.sampled_from(sorted(ENVIRONMENT.filters))
 CHAINS = st.builds(
     lambda path, filters: path + "".join(f" | {name}{': ' if args else ''}{', '.join(args)}" for name, args in filters),
     PATHS, st.lists(st.tuples(FILTERS, st.lists(PATHS, max_size=2)), max_size=3),

@@ -10,7 +10,7 @@ from pydantic import Field
 from engine.config_templates import is_template
 from engine.context import MISSING, Context, Missing
 from engine.json_values import is_member, is_number, json_equal
-from engine.nodes.base import ConditionType, Config
+from engine.nodes.base import ConditionType, Config, Failed
 from engine.nodes.fields import FieldPath
 from engine.patterns import PatternError, check_pattern, finds
 from engine.types import Json
@@ -49,15 +49,18 @@ class IfFieldMatch(Config):
         return _pattern_fault(value) if operator == "matches" else None
 
 
-def decide(config: IfFieldMatch, context: Context) -> str:
-    """Compare the field with the value, and name the outcome."""
+def decide(config: IfFieldMatch, context: Context) -> str | Failed:
+    """Compare the field with the value, and name the outcome. A pattern too large for its text fails the step."""
     found = context.resolve(config.field)
     if found is MISSING:
         if config.operator not in _WITHOUT_VALUE:
             context.note_missing(config.field)
     else:
         context.note_seen(config.field, found)
-    return "true" if _TESTS[config.operator](found, config.value) else "false"
+    try:
+        return "true" if _TESTS[config.operator](found, config.value) else "false"
+    except PatternError as error:
+        return Failed("pattern_too_large", str(error), config.field)
 
 
 def _contains(found: Json, value: Json) -> bool:
