@@ -253,6 +253,8 @@ class Decider:
             moment: now.
         """
         run = self._rows.run(execution)
+        if run is not None and run.scope != event.scope:
+            run = None  # another's: to whoever asks it is not there
         if run is None or (run.end_reason is not None) != (verb == "retry"):
             too_late = "not_failed" if verb == "retry" else "not_running"
             self._decisions.suppress(event, source, too_late, moment, execution=execution)

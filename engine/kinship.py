@@ -66,6 +66,8 @@ def refused(child: SubFlow, flow: IndexedFlow | None, plan: Plan | None, moment:
         moment: now.
     """
     named = f"flow {child.flow_id}"
+    if flow is not None and all(one.scope != child.event.scope for one in flow.plans.values()):
+        flow = None  # another's: to this one it is not there
     status = flow.head.status_at(moment.now_ms) if flow else "draft"
     if flow is None or status not in {"published", "paused"}:
         how = status if flow else "not there"

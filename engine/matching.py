@@ -79,7 +79,8 @@ class Index:
             return
         for flow_id in candidates.of(opaque_id(event.payload.get("campaignId"))):
             plan = self.flows[flow_id].matching_plan_at(now_ms)
-            if plan is not None and triggers(plan, event):
+            # The index has the scopes of all versions; the one in force may be another owner's.
+            if plan is not None and plan.scope == event.scope and triggers(plan, event):
                 yield plan
 
     def limits_of(self, user_id: str | None, workspace_id: str | None) -> Limits:

@@ -24,10 +24,15 @@ class StepOutputs(Mapping[str, Json]):
         return {"output": self._outputs[self._refs.get(name, NodeId(name))]}
 
     def __iter__(self) -> Iterator[str]:
-        return iter({**self._refs, **self._outputs})
+        return iter(self._names())
 
     def __len__(self) -> int:
-        return len({**self._refs, **self._outputs})
+        return len(self._names())
+
+    def _names(self) -> dict[str, None]:
+        """Return the refs and ids of steps that gave something: a node that has not run is none of them."""
+        refs = (ref for ref, node_id in self._refs.items() if node_id in self._outputs)
+        return dict.fromkeys((*refs, *self._outputs))
 
     def __repr__(self) -> str:
         return repr(dict(self))

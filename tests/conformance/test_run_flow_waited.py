@@ -237,7 +237,7 @@ def test_a_version_is_named_without_waiting_as_well() -> None:
     ("flows", "code", "words"),
     [
         ([], "sub_flow_not_published", "flow child is not there"),
-        ([child(user_id="user_002")], "sub_flow_not_published", "version None of flow child is not published"),
+        ([child(user_id="user_002")], "sub_flow_not_published", "flow child is not there"),
         ([version({"t": ("email_reply", {})}, "", flow_id="child")], "not_manual", "is started by something else"),
     ],
 )

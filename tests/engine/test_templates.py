@@ -196,6 +196,16 @@ def test_what_cannot_be_rendered_ends_soon_and_says_why(text: str, words: str) -
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["{{ steps }}", "all: {{ steps }}", "{% for one in steps %}{{ one }}{% endfor %}"])
+def test_all_steps_are_those_that_gave_something(text: str) -> None:
+    template = compile_config({"key": text})
+    assert template is not None
+    seen = context()
+    seen.step_outputs = StepOutputs({NodeId("id-1"): {"a": 1}}, {"first": NodeId("id-1"), "later": NodeId("id-2")})
+    assert "later" not in str(template.render(seen))
+    assert len(seen.step_outputs) == 2
+
+
 def test_the_whole_config_is_bounded_not_only_each_text() -> None:
     with pytest.raises(TemplateError, match=str(MAX_OUTPUT_CHARS)):
         rendered(["{{ event.big }}"] * 6)

@@ -201,15 +201,25 @@ class FlowDriver:
             self.decider.resumed(FlowId(flow_id), event, told, self._source(offset), index, self.moment)
             self._carry()
 
-    def control(self, verb: Verb, execution: str | None = None) -> None:
-        """Have an execution paused, resumed, cancelled or retried; the one that started last where none is named."""
+    def control(
+        self, verb: Verb, execution: str | None = None, *, owner: tuple[str | None, str | None] | None = None
+    ) -> None:
+        """Have an execution paused, resumed, cancelled or retried; the one that started last where none is named.
+
+        Args:
+            verb: what is wanted.
+            execution: of which.
+            owner: user and workspace who want it; None: those whose it is.
+        """
         executions = self.executions
         known = next((one for one in executions if one["executionId"] == execution), executions[-1])
         named = ExecutionId(execution or known["executionId"])
         offset = self._take_offset()
         subject = known["subject"]
+        user_id, workspace_id = owner or (known["userId"], known["workspaceId"])
         wish = {
-            "type": f"execution_{verb}", "source": "mal", "metadata": {"userId": known["userId"]},
+            "type": f"execution_{verb}", "source": "mal",
+            "metadata": {"userId": user_id, "workspaceId": workspace_id},
             "payload": {"entityType": subject["type"], "entityId": subject["id"], "executionId": named},
         }  # fmt: skip
         read = read_event(wish, default_id=f"event-{offset}", default_timestamp_ms=self.now_ms)
