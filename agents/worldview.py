@@ -35,7 +35,7 @@ class PublishedFlows:
             apply_flow_record(self._table, key, value)
         except Poison as error:
             # One bad record must not keep all other flows from running. `mal doctor` shows it, too.
-            log.error("a record of mal.flows cannot be used: key %r: %s", key, error)  # noqa: TRY400 -- it says all
+            log.error("a record of mal.flows cannot be used: key %.200r: %s", key, error)  # noqa: TRY400 -- it says all
 
     def snapshot(self) -> Index:
         """Return the immutable index of now."""

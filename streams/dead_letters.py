@@ -28,6 +28,8 @@ from streams.unit import Output
 MAX_LETTER_BYTES: Final = 24 * 1024 * 1024
 """Value and headers together fit into one record batch of the topic (`topics.MAX_BATCH_BYTES`)."""
 MAX_HEADER_BYTES: Final = 4 * 1024 * 1024
+MAX_ERROR_CHARS: Final = 1_000
+"""Of what is wrong: it may show what it is about, which may be long."""
 REDRIVE_SECONDS: Final = 60.0
 """How long one transaction of a redrive may take."""
 _PER_TRANSACTION: Final = 100
@@ -53,7 +55,7 @@ def dead_letter(record: Record, error: str, partition: int) -> Output:
     size = 0 if value is None else len(value)
     headers: list[tuple[str, bytes]] = [
         *_fitting(origin.headers),
-        ("error", error.encode("utf-8", "replace")),
+        ("error", error[:MAX_ERROR_CHARS].encode("utf-8", "replace")),
         ("topic", origin.place.topic.encode()),
         ("partition", str(origin.place.partition).encode()),
         ("offset", str(origin.place.offset).encode()),

@@ -5,6 +5,7 @@ The keys are `flowId/version`, `flowId/head` and `limits/<kind>/<id>`; the outbo
 
 from __future__ import annotations
 
+import re
 from typing import Final, TypeVar
 
 from pydantic import ValidationError
@@ -19,6 +20,7 @@ from streams.codecs import Poison
 
 HEAD: Final = "head"
 LIMITS: Final = "limits/"
+_NUMBER: Final = re.compile(r"[0-9]{1,18}")
 
 M = TypeVar("M", bound=Wire)
 
@@ -46,7 +48,7 @@ def apply_flow_record(table: FlowTable, key: bytes, value: bytes | None) -> None
         try:
             table.put_version(read_record(FlowVersion, key, value))
         except PlanError as error:
-            raise Poison(f"{name} cannot be run: {error}") from error
+            raise Poison(f"{name:.200} cannot be run: {error}") from error
 
 
 def read_record(model: type[M], key: bytes, value: bytes) -> M:
@@ -59,14 +61,14 @@ def read_record(model: type[M], key: bytes, value: bytes) -> M:
         return model.model_validate_json(value)
     except ValidationError as error:
         where, first = first_fault(error, "its value")
-        raise Poison(f"{key.decode()} is no {model.__name__}: {where}: {plain(first)}") from error
+        raise Poison(f"{key.decode():.200} is no {model.__name__}: {where}: {plain(first)}") from error
 
 
 def _apply_limits(table: FlowTable, name: str, value: bytes | None) -> None:
     _, kind, identity = (*name.split("/", 2), "")[:3]
     scope = {"workspace": scope_of(None, identity), "user": scope_of(identity, None)}.get(kind)
     if scope is None:
-        raise Poison(f"{name} is no key of limits; those are limits/workspace/ID and limits/user/ID")
+        raise Poison(f"{name!r:.80} is no key of limits; those are limits/workspace/ID and limits/user/ID")
     if value is None:
         table.drop_limits(scope)
     else:
@@ -77,11 +79,11 @@ def _name(key: bytes) -> str:
     try:
         return key.decode()
     except UnicodeDecodeError as error:
-        raise Poison(f"{key!r} is no key of mal.flows: {error}") from error
+        raise Poison(f"{key!r:.80} is no key of mal.flows: it is no UTF-8") from error
 
 
 def _parts(name: str) -> tuple[FlowId, str]:
     flow_id, slash, what = name.rpartition("/")
-    if not slash or not flow_id or not (what == HEAD or (what.isascii() and what.isdigit())):
-        raise Poison(f"{name!r} is no key of mal.flows; those are FLOW/VERSION, FLOW/head and limits/KIND/ID")
+    if not slash or not flow_id or not (what == HEAD or _NUMBER.fullmatch(what)):
+        raise Poison(f"{name!r:.80} is no key of mal.flows; those are FLOW/VERSION, FLOW/head and limits/KIND/ID")
     return FlowId(flow_id), what
