@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Final, NamedTuple, TypeVar
 
 from store.pool import Pool
 from store.statements import statement
+
+T = TypeVar("T")
+
+ASKED_AT_ONCE: Final = 2_000
+"""Rows of one query."""
+
+StepKey = tuple[str, str, int]
+"""Execution, node and visit."""
 
 
 class FlowSums(NamedTuple):
@@ -78,3 +88,36 @@ async def audit_positions(pool: Pool) -> dict[tuple[str, int], int]:
     """Return the next offset that is not written yet, by topic and partition."""
     rows = await pool.fetch(statement("reconcile.positions"))
     return {(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+
+
+async def missing_executions(pool: Pool, seqs: Mapping[str, int]) -> list[str]:
+    """Return the executions that have no row, or one of before the seq that is given with them."""
+    missing: list[str] = []
+    for part in _parts(sorted(seqs.items())):
+        ids, numbers = zip(*part, strict=True)
+        missing += [row["id"] for row in await pool.fetch(statement("reconcile.missing_executions"), ids, numbers)]
+    return missing
+
+
+async def missing_steps(pool: Pool, steps: set[StepKey]) -> list[StepKey]:
+    """Return those of these steps that have no row."""
+    missing: list[StepKey] = []
+    for part in _parts(sorted(steps)):
+        columns = zip(*part, strict=True)
+        missing += [tuple(row) for row in await pool.fetch(statement("reconcile.missing_steps"), *columns)]
+    return missing
+
+
+async def missing_decisions(pool: Pool, topic: str, places: set[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return those places of the feed, by partition and offset, whose decision has no row."""
+    missing: list[tuple[int, int]] = []
+    for part in _parts(sorted(places)):
+        columns = zip(*part, strict=True)
+        missing += [tuple(row) for row in await pool.fetch(statement("reconcile.missing_decisions"), topic, *columns)]
+    return missing
+
+
+def _parts(items: Sequence[T]) -> Iterator[list[T]]:
+    rest = iter(items)
+    while part := list(islice(rest, ASKED_AT_ONCE)):
+        yield part

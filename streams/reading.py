@@ -1,9 +1,9 @@
-"""Reads a topic from its beginning to what was its end when reading began. For commands and scripts, in no group."""
+"""Reads topics, whole or for a time range, to what were their ends when reading began. For commands, in no group."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -33,18 +33,45 @@ async def read_to_end(
         KafkaError: Kafka is away; `UnknownTopicOrPartitionError` where it has no such topic.
         TimeoutError: nothing came for 30 seconds, but the end was not reached.
     """
+    await read_between(kafka, [topic], since_ms, None, take)
+
+
+async def read_between(
+    kafka: Mapping[str, Any],
+    topics: Iterable[str],
+    from_ms: int | None,
+    to_ms: int | None,
+    take: Callable[[Record], None],
+) -> None:
+    """Hand the committed records of topics that were written in a time range to `take`, as far as Kafka's index tells.
+
+    Args:
+        kafka: the client's arguments.
+        topics: which.
+        from_ms: when the range begins; None where the topics do.
+        to_ms: when it ends; None at the ends of now.
+        take: is given each record, those of a partition in their order.
+
+    Raises:
+        KafkaError: Kafka is away; `UnknownTopicOrPartitionError` where it has no such topic.
+        TimeoutError: nothing came for 30 seconds, but the end was not reached.
+    """
+    wanted = list(topics)
     consumer = committed_reader(kafka)
     await consumer.start()
     try:
-        if topic not in await consumer.topics():
-            raise UnknownTopicOrPartitionError(f"Kafka has no topic {topic}; run `mal topics create`")
-        consumer.subscribe([topic])
+        if missing := sorted(set(wanted) - await consumer.topics()):
+            raise UnknownTopicOrPartitionError(f"Kafka has no topic {', '.join(missing)}; run `mal topics create`")
+        consumer.subscribe(wanted)
         async with asyncio.timeout(STALLED_SECONDS):
             while not consumer.assignment():  # noqa: ASYNC110 -- aiokafka tells nobody without a group; bounded above
                 await asyncio.sleep(_ASSIGN_POLL_SECONDS)
             ends = await consumer.end_offsets(consumer.assignment())
-            if since_ms is not None:
-                await _seek(consumer, ends, since_ms)
+            if from_ms is not None:
+                await _seek(consumer, ends, from_ms)
+            if to_ms is not None:
+                later = await consumer.offsets_for_times(dict.fromkeys(ends, to_ms))
+                ends |= {partition: found.offset for partition, found in later.items() if found}
         await read_up_to(consumer, ends, lambda _, record: take(record))
     finally:
         await consumer.stop()

@@ -13,6 +13,27 @@ select decision, reason, count(*) as number from automation_decisions group by d
 -- name: answers
 select count(*) from automation_command_results;
 
+-- name: missing_executions
+-- Executions that are not there, or whose row is older than a record of the feed.
+select wanted.id from unnest($1::text[], $2::integer[]) as wanted(id, seq)
+where not exists (select from automation_executions as known where known.id = wanted.id and known.seq >= wanted.seq);
+
+-- name: missing_steps
+select wanted.execution_id, wanted.node_id, wanted.visit
+from unnest($1::text[], $2::text[], $3::integer[]) as wanted(execution_id, node_id, visit)
+where not exists (
+    select from automation_execution_steps as known
+    where known.execution_id = wanted.execution_id and known.node_id = wanted.node_id and known.visit = wanted.visit
+);
+
+-- name: missing_decisions
+select wanted.partition, wanted.place
+from unnest($2::integer[], $3::bigint[]) as wanted(partition, place)
+where not exists (
+    select from automation_decisions as known
+    where known.feed_topic = $1 and known.feed_partition = wanted.partition and known.feed_offset = wanted.place
+);
+
 -- name: positions
 select topic, partition, next_offset from automation_audit_positions order by topic, partition;
 

@@ -35,7 +35,11 @@ def _findings(result: Result) -> dict[str, dict[str, Any]]:
 def test_where_all_is_well_it_says_so_and_exits_0(mal: Mal, topics: str) -> None:
     findings = {row["check"]: row for row in rows(asyncio.run(_with_a_worker(topics, mal)))}
     assert all(finding["ok"] for finding in findings.values())
-    assert list(findings)[:6] == ["kafka", "topics", "workers", "postgres", "tables", "audit"]
+    assert list(findings)[:9] == [
+        "versions", "kafka", "topics", "topic settings", "transactions", "workers", "postgres", "tables", "audit",
+    ]  # fmt: skip
+    assert re.search(r"tap-automations \d.*aiokafka \d.*Python 3", findings["versions"]["detail"])
+    assert findings["topic settings"]["detail"] == "as they must be, 1 replicas or more"
     assert "MAL_KAFKA_PARTITIONS" in findings
     assert findings["topics"]["detail"] == "all there, with 2 partitions where they carry subjects"
     assert findings["workers"]["detail"] == "1 at work, nothing to read"
