@@ -59,6 +59,13 @@ class Process:
         """Ask it to end, and wait until it is gone."""
         self._process.stop()
 
+    async def ended(self, within_seconds: float) -> int:
+        """Wait until it has ended by itself, or because it was asked to; return its exit code."""
+        async with asyncio.timeout(within_seconds):
+            while (code := self._process.poll()) is None:  # noqa: ASYNC110 -- a process tells nobody; bounded above
+                await asyncio.sleep(0.05)
+        return code
+
     async def revive(self) -> None:
         """Start it again where it has ended, as `mal up` would."""
         if self._process.poll() is not None:
