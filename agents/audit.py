@@ -46,7 +46,7 @@ async def run_audit(settings: Settings) -> None:
         HealthAddressError: the address of its health is taken.
         KafkaError: Kafka is away at the start, or refuses.
     """
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format, settings.secrets())
     if settings.postgres_dsn is None:
         raise ValueError("no Postgres is known; set MAL_POSTGRES_DSN")
     kafka = settings.kafka_client()

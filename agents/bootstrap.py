@@ -9,7 +9,9 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from functools import partial
+from typing import TYPE_CHECKING
 
 import uvloop
 from aiokafka import AIOKafkaProducer
@@ -34,11 +36,16 @@ from streams.readiness import READY_VARIABLE, say_ready
 from streams.settings import Settings
 from streams.topics import ENTITIES, FLOWS, INPUT_TOPICS
 
+if TYPE_CHECKING:
+    from agents.tracing import Tracing
+
 FAILED = 70
 """The exit code of a worker that gave up (EX_SOFTWARE)."""
 COLLECT_AFTER = (20_000, 20, 100)
 """A batch makes many objects that live as long as it does. Python's own threshold of 700 looks at them over and over:
 measured, 20,000 opens through three nodes took 128 µs each with it, 102 µs with this one and with none at all."""
+COLLECTOR_VARIABLES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+RATIO_VARIABLE = "OTEL_TRACES_SAMPLER_ARG"
 STOP_SECONDS = 9.0
 """Letting go takes no longer; then the process ends, and the next owner of its shards aborts what it left open."""
 
@@ -53,7 +60,7 @@ def run_worker(settings: Settings) -> None:
         TopicsError: a topic is missing, or has another number of partitions than the others.
         aiokafka.errors.KafkaError: Kafka is away, or refuses us.
     """
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format, settings.secrets())
     gc.set_threshold(*COLLECT_AFTER)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(settings))
@@ -68,7 +75,7 @@ async def _run(settings: Settings) -> None:
     kafka = settings.kafka_client()
     flows, entities = PublishedFlows(), BroadcastEntities()
     readers = [CompactedReader(kafka, FLOWS, flows.apply), CompactedReader(kafka, ENTITIES, entities.apply)]
-    tally = Tally()
+    tally, tracing = Tally(), _tracing(os.environ)
     connect = partial(AIOKafkaProducer, **kafka)
     make_writer = TransactionalWriter if settings.processing == "exactly_once" else OutputsFirstWriter
     writer: UnitWriter = make_writer(connect, _wall_ms, APP_ID)
@@ -79,6 +86,7 @@ async def _run(settings: Settings) -> None:
         new_program=lambda number: FlowProgram(
             number, partitions, flows, entities, _wall_ms,
             time_scale=settings.time_scale, all_facts=settings.facts == "all", tally=tally,
+            spans=tracing.shard() if tracing else None,
         ),
         wall_ms=_wall_ms,
         end=_end,
@@ -106,7 +114,23 @@ async def _run(settings: Settings) -> None:
             await app.stop()
             await writer.close()
             await asyncio.gather(*(reader.stop() for reader in readers))
+            if tracing:
+                await asyncio.to_thread(tracing.close)
             log.info("the worker has stopped")
+
+
+def _tracing(environment: Mapping[str, str]) -> Tracing | None:
+    """Return tracing where the standard variables of OpenTelemetry name a collector; it is loaded only then."""
+    if not any(environment.get(name) for name in COLLECTOR_VARIABLES):
+        return None
+    from agents.tracing import new_tracing
+
+    ratio = 1.0
+    try:
+        ratio = min(1.0, max(0.0, float(environment.get(RATIO_VARIABLE) or 1.0)))
+    except ValueError:
+        log.warning("%s is no number from 0 to 1; every trace is kept", RATIO_VARIABLE)
+    return new_tracing(ratio)
 
 
 async def _until(stopping: asyncio.Event, ready: asyncio.Event) -> None:

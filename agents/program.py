@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from agents.breakers import Breakers
 from agents.figures import ProgramFigures
 from agents.inputs import Record
-from agents.records import ShardRecords
+from agents.records import ShardRecords, Spans
 from agents.state import ShardState
 from agents.tally import Tally
 from engine import lifecycle
@@ -63,6 +63,7 @@ class FlowProgram:
         time_scale: MAL_TIME_SCALE.
         all_facts: MAL_FACTS=all.
         tally: counts what is decided; one for all shards of a worker.
+        spans: notes it for a tracing collector; None where there is none.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class FlowProgram:
         time_scale: float,
         all_facts: bool,
         tally: Tally,
+        spans: Spans | None = None,
     ) -> None:
         self._tally = tally
         self._counts = tally.counts
@@ -87,7 +89,7 @@ class FlowProgram:
         self._time_scale = time_scale
         self._all_facts = all_facts
         self._due = DueIndex()
-        self._records = ShardRecords(partition, partitions, self._due, tally)
+        self._records = ShardRecords(partition, partitions, self._due, tally, spans)
         self._breakers = Breakers(time_scale)
         self._home: set[str] = set()
         self._index: Index | None = None
@@ -174,6 +176,10 @@ class FlowProgram:
         self._index = None
         return Unit(outputs=self._records.take(), writes=self._state.take())
 
+    def committed(self) -> None:
+        """Note that what was taken last is committed."""
+        self._records.committed()
+
     # ---- records
 
     def _trigger(self, record: Record, moment: Moment) -> None:
@@ -235,7 +241,7 @@ class FlowProgram:
             is_open = self._breakers.is_open(system)
             self._counts["breakers_opened" if is_open else "breakers_closed"] += 1
             words = "only fails: its retries are put off" if is_open else "works again"
-            log.warning("shard %d: %s %s", self._partition, system, words)
+            log.warning("%s %s", system, words, extra={"shard": self._partition, "system": system})
 
     def _sent_home(self, record: Record, event: Event) -> bool:
         """Re-key an event that is not where its subject lives; say whether it was."""
@@ -257,6 +263,9 @@ class FlowProgram:
 
     def _bury(self, record: Record, poison: Poison) -> None:
         self._tally.dead_letters[record.topic, poison.fault] += 1
+        # The message of what is wrong shows values; the letter has it.
+        place = {"shard": self._partition, "topic": record.topic, "offset": record.offset, "fault": poison.fault}
+        log.info("a record cannot be read: mal dead-letters show has it", extra=place)
         self._records.write(dead_letter(record, str(poison), self._partition))
 
     # ---- time and flows

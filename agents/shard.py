@@ -52,6 +52,9 @@ class ShardProgram(Protocol):
     def take(self) -> Unit:
         """Return what was decided since the last take."""
 
+    def committed(self) -> None:
+        """Note that what was taken last is committed."""
+
 
 class Shard:
     """Works on one partition number of all topics until it is stopped.
@@ -170,7 +173,8 @@ class Shard:
         if now - self._held_since < HOLD_SECONDS:
             return True
         seconds = now - self._held_since
-        log.warning("shard %d: its clock goes on without %s, after %.0f s", self._number, ", ".join(lagging), seconds)
+        told = {"shard": self._number}
+        log.warning("its clock goes on without %s, after %.0f s", ", ".join(lagging), seconds, extra=told)
         self._program.held(round(seconds * 1000))
         self.inputs.excuse(lagging)
         self._held_since = None
@@ -205,6 +209,7 @@ class Shard:
         self.applied = decided
 
     def _note_unit(self, seconds: float) -> None:
+        self._program.committed()
         self._tally.note_unit(self._decided, seconds, self._wall_ms())
         self._decided.clear()
         self.units += 1

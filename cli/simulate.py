@@ -25,5 +25,5 @@ def command(
     """
     settings = find_settings()
     kafka_address(settings)
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, settings.log_format, settings.secrets())
     asyncio.run(run(settings, seed=seed, rate=rate, contacts=contacts, events=events, failure_rate=failure_rate))

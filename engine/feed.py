@@ -107,6 +107,7 @@ def _head(run: Run) -> dict[str, Json]:
             "timestamp": rfc3339(event.timestamp_ms),
             "causedBy": event.metadata.get("causedBy"),
             "depth": event.depth,
+            **({"traceparent": trace} if type(trace := event.metadata.get("traceparent")) is str else {}),
         },
         "timeScale": run.time_scale,
         "startedAt": rfc3339(run.started_at_ms),

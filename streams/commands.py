@@ -48,11 +48,12 @@ class CommandRecord(Wire):
     payload: dict[str, Any]
 
 
-def encode_command(wire: Mapping[str, Json]) -> tuple[bytes, bytes, Headers]:
+def encode_command(wire: Mapping[str, Json], trace: Headers = ()) -> tuple[bytes, bytes, Headers]:
     """Return key, value and headers of a command: keyed by its subject, a CloudEvent in binary mode.
 
     Args:
         wire: the command in the shape of `CommandRecord`, by its JSON names. It is not checked: this is a hot path.
+        trace: the headers of the trace that it belongs to.
     """
     headers = (
         ("content-type", b"application/json"),
@@ -61,5 +62,6 @@ def encode_command(wire: Mapping[str, Json]) -> tuple[bytes, bytes, Headers]:
         ("ce_type", wire["type"].encode()),
         ("ce_source", b"mal"),
         ("ce_time", wire["issuedAt"].encode()),
+        *trace,
     )
     return wire["subject"]["id"].encode(), to_json(wire), headers

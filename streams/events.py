@@ -16,6 +16,7 @@ from engine.ids import event_id
 from engine.types import Json
 from engine.wire import rfc3339
 from streams.codecs import MAX_BYTES, Poison, parse_json, to_json
+from streams.trace_context import TRACEPARENT, TRACESTATE, carried
 
 __all__ = ["Headers", "Place", "Poison", "Record", "decode", "decode_at", "encode"]
 
@@ -106,14 +107,24 @@ def _with_headers(value: bytes, headers: Headers) -> Json:
     found = {name.lower(): content for name, content in headers if content is not None}
     if found.get("content-type", b"").strip().lower().startswith(_STRUCTURED):
         mode = _structured(parse_json(value))
+        for name in (TRACEPARENT, TRACESTATE):
+            if type(attribute := mode.attributes.get(name)) is str:
+                found.setdefault(name, attribute.encode())
     elif "ce_specversion" in found:
         mode = _Mode(_attributes(found), parse_json(value))
     else:
-        return parse_json(value)
+        return _traced(parse_json(value), found)
     version = mode.attributes.get("specversion")
     if version != "1.0":
         raise Poison(f"is a CloudEvent of specversion {version!r}; only 1.0 can be read")
-    return _filled(mode)
+    return _traced(_filled(mode), found)
+
+
+def _traced(decoded: Json, found: Mapping[str, bytes]) -> Json:
+    """Return an event with the trace context of its record in its metadata."""
+    if type(decoded) is dict and (metadata := carried(decoded.get("metadata"), found)) is not decoded.get("metadata"):
+        return {**decoded, "metadata": metadata}
+    return decoded
 
 
 def _attributes(found: Mapping[str, bytes]) -> dict[str, Json]:

@@ -35,6 +35,7 @@ class FeedTrigger(Told):
     timestamp: str
     caused_by: Any = None
     depth: int = 0
+    traceparent: str | None = None
 
 
 class FeedInput(Told):

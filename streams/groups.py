@@ -5,17 +5,26 @@ Knows nothing of what they do with what they read.
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError
 
 WORKERS: Final = "mal"
 """The workers; also the first word of their changelogs and of their transactional ids."""
 AUDIT: Final = "mal-audit"
 """The audit. Its positions are in Postgres; the group only shares the partitions."""
+
+
+NO_COORDINATOR_YET: Final = (
+    GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError,
+)  # fmt: skip
+COORDINATOR_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +60,7 @@ async def look(
             TopicPartition(found["topic"], one["partition"]) for found in described for one in found["partitions"]
         ]
         if positions is None:
-            committed = await admin.list_consumer_group_offsets(group)
+            committed = await _committed(admin, group)
             positions = {(one.topic, one.partition): at.offset for one, at in committed.items() if at.offset >= 0}
         first, ends = await consumer.beginning_offsets(partitions), await consumer.end_offsets(partitions)
         lag = sum(ends[one] - max(first[one], positions.get((one.topic, one.partition), 0)) for one in partitions)
@@ -59,6 +68,20 @@ async def look(
     finally:
         await consumer.stop()
         await admin.close()
+
+
+async def _committed(admin: AIOKafkaAdminClient, group: str) -> Mapping[TopicPartition, Any]:
+    """Ask for the offsets of a group; a broker that has just started needs a moment to know who has them."""
+    deadline = time.monotonic() + COORDINATOR_SECONDS
+    while True:
+        try:
+            offsets: Mapping[TopicPartition, Any] = await admin.list_consumer_group_offsets(group)
+        except NO_COORDINATOR_YET:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.2)
+        else:
+            return offsets
 
 
 async def _members(admin: AIOKafkaAdminClient, group: str) -> int:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from aiokafka.helpers import create_ssl_context
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+LogFormat = Literal["text", "json"]
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 MASK: Final = "********"
 _NOT_YET: Final = ("OAUTHBEARER", "GSSAPI")
@@ -48,6 +49,7 @@ class Settings(BaseSettings):
     health_port: int = Field(default=0, ge=0, le=65_535)
     """Of /health/live, /health/ready and /metrics of a worker or an audit; 0: any that is free, told in the log."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: LogFormat = "text"
     env: Literal["development", "production"] = "development"
     time_scale: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     worker_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
@@ -132,6 +134,17 @@ class Settings(BaseSettings):
                 password=_revealed(self.kafka_ssl_password),
             )
         return client
+
+    def secrets(self) -> list[str]:
+        """Return what must not be read in any log: the passwords, as they are and as a URI has them."""
+        found = [_revealed(self.kafka_sasl_password), _revealed(self.kafka_ssl_password)]
+        if dsn := _revealed(self.postgres_dsn):
+            try:
+                password = urlsplit(dsn).password
+            except ValueError:
+                password = dsn
+            found += [password, unquote(password) if password else None]
+        return [one for one in found if one]
 
     def masked(self) -> dict[str, str]:
         """Return every setting by its variable, as text without secrets; what is not set is empty."""

