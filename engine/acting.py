@@ -11,15 +11,17 @@ from typing import Any, cast
 
 from engine import limits, waiting
 from engine.awaiting import ANSWER, RETRY, AwaitedStep
-from engine.inputs import ChildEnded, HeldBack, Moment
+from engine.budget import Budget
+from engine.events import Event
+from engine.inputs import ChildEnded, Command, HeldBack, Moment
 from engine.manners import Deferred, LeftOut, Letter, Manners
 from engine.node_inputs import NodeInputs, read_config
 from engine.nodes.base import EVENT, OUT, TIMEOUT, ActionType, ConditionType, Done, Failed, Listen, Wait
 from engine.plan import Plan, PlanNode
-from engine.run import CHILD, Key, Run
+from engine.run import CHILD, Key, Run, WaitState
 from engine.sending import Sending, commands_of, lead_ms
 from engine.trail import OpenStep, Trail
-from engine.types import StepError
+from engine.types import Json, StepError
 from engine.wave import Wave
 from engine.wire import LAST_MS
 
@@ -38,7 +40,7 @@ class Acting:
         sending: where what is made is put.
     """
 
-    __slots__ = ("_inputs", "_manners", "_moment", "_plan", "_run", "_sending", "_trail", "_wave")
+    __slots__ = ("_budget", "_inputs", "_manners", "_moment", "_plan", "_run", "_sending", "_trail", "_wave")
 
     def __init__(
         self,
@@ -54,6 +56,7 @@ class Acting:
     ) -> None:
         self._plan = plan
         self._run = run
+        self._budget = Budget(run)
         self._moment = moment
         self._inputs = inputs
         self._manners = manners
@@ -77,7 +80,7 @@ class Acting:
 
     def wake(self, key: Key) -> None:
         """Go on with a node whose wait is over."""
-        wait = self._run.waits.pop(key)
+        wait = self._taken(key)
         step = OpenStep(self._plan.by_id[key[0]], key[1], wait.step, wait.knows.get("config"))
         if wait.reason == EVENT:
             self._wave.finish(step, TIMEOUT, {})
@@ -91,18 +94,48 @@ class Acting:
         if isinstance(taken, Failed):
             self._wave.fail(step, taken)
         elif taken == "done":
-            self._succeed(step, Done(output=awaited.output, tags=awaited.tags))
+            self._end_awaited(step, Done(output=awaited.output, tags=awaited.tags))
         else:
-            self._trail.wait(step, awaited.reason, awaited.until_ms, awaited.knows)
+            self._wait(step, awaited.reason, awaited.until_ms, awaited.knows)
 
     def end_child(self, key: Key, ended: ChildEnded) -> None:
         """Go on with a step whose sub-flow has ended, or was not to be started."""
-        wait = self._run.waits.pop(key)
-        step = OpenStep(self._plan.by_id[key[0]], key[1], wait.step)
+        step = OpenStep(self._plan.by_id[key[0]], key[1], self._taken(key).step)
         if ended.failed:
             self._wave.fail(step, ended.failed)
         else:
-            self._succeed(step, Done(output=ended.output))
+            self._end_awaited(step, Done(output=ended.output))
+
+    def hear(self, key: Key, event: Event) -> None:
+        """End a wait with the event that it is for."""
+        step = OpenStep(self._plan.by_id[key[0]], key[1], self._taken(key).step)
+        output = {"event": event.payload}
+        if failed := self._budget.refuse_output(step.node.id, output):
+            self._wave.fail(step, failed)
+        else:
+            self._wave.finish(step, EVENT, output)
+
+    # ---- waits
+
+    def _taken(self, key: Key) -> WaitState:
+        """Take a wait that is over."""
+        self._budget.free(key)
+        return self._run.waits.pop(key)
+
+    def _wait(self, step: OpenStep, reason: str, until_ms: int, knows: dict[str, Json]) -> bool:
+        """Let a step wait, and say so, unless it would keep too much: then it has failed."""
+        if failed := self._budget.refuse_wait(step.key, step.record, knows):
+            self._wave.fail(step, failed)
+            return False
+        self._trail.wait(step, reason, until_ms, knows)
+        return True
+
+    def _end_awaited(self, step: OpenStep, done: Done) -> None:
+        """End a step by what it waited for."""
+        if failed := self._budget.refuse_output(step.node.id, done.output, done.tags):
+            self._wave.fail(step, failed)
+        else:
+            self._succeed(step, done)
 
     # ---- conditions
 
@@ -122,7 +155,7 @@ class Acting:
     def _listen(self, step: OpenStep, listen: Listen) -> None:
         until_ms = self._until(step, listen)
         if until_ms > self._moment.now_ms:
-            self._trail.wait(step, EVENT, until_ms, {"type": listen.type, "match": listen.match})
+            self._wait(step, EVENT, until_ms, {"type": listen.type, "match": listen.match})
         else:
             self._wave.finish(step, TIMEOUT, {})
 
@@ -145,7 +178,7 @@ class Acting:
         if isinstance(outcome, Wait):
             until_ms = self._until(step, outcome)
             if until_ms > self._moment.now_ms:
-                self._trail.wait(step, outcome.reason, until_ms, {})
+                self._wait(step, outcome.reason, until_ms, {})
                 return
             outcome = self._outcome(step, woken=True)
         if isinstance(outcome, Done) and (error := self._passed_by(step, outcome)):
@@ -193,7 +226,8 @@ class Acting:
         ))  # fmt: skip
         if isinstance(verdict, Deferred):
             until_ms = min(verdict.until_ms, LAST_MS)
-            self._trail.wait(step, verdict.waits_for, until_ms, {"heldSince": verdict.since_ms})
+            if not self._wait(step, verdict.waits_for, until_ms, {"heldSince": verdict.since_ms}):
+                self._sending.held_back.pop()
         return verdict is not None
 
     def _hold_attempt_back(self, step: OpenStep, awaited: AwaitedStep) -> bool:
@@ -228,10 +262,19 @@ class Acting:
 
     def _do(self, step: OpenStep, done: Done) -> None:
         """Send what an action asks for, and go on, or wait for the answers to it."""
-        run, sending, awaits = self._run, self._sending, step.node.awaits
+        run, sending = self._run, self._sending
         commands = commands_of(run, step, done.orders)
         if isinstance(commands, Failed):
             self._wave.fail(step, commands)
+            return
+        awaited = self._awaited(step, done, commands)
+        waits_for_child = done.runs is not None and done.runs.waits
+        if awaited or waits_for_child:
+            failed = self._budget.refuse_wait(step.key, step.record, awaited.knows if awaited else None)
+        else:
+            failed = self._budget.refuse_output(step.node.id, done.output, done.tags)
+        if failed:
+            self._wave.fail(step, failed)
             return
         if step.key not in run.paid:  # retries do not count
             writes, contacts = limits.uses(done.orders)
@@ -245,15 +288,20 @@ class Acting:
         if _action(step).message:
             sending.sent_ms.append(self._moment.wall_ms + lead_ms(done))
         step.record["commandIds"] = [command.id for command in commands]
-        if done.runs and done.runs.waits:
+        if waits_for_child:
             self._trail.wait(step, CHILD, LAST_MS, {"execution": done.output["executionId"]})
-        elif awaits and commands:
-            until_ms = self._until(step, Wait(ANSWER, seconds=awaits.timeout_seconds))
-            goes_out_ms = self._moment.wall_ms + lead_ms(done)
-            awaited = AwaitedStep.begin(done, commands, awaits, until_ms, goes_out_ms)
-            self._trail.wait(step, awaited.reason, until_ms, awaited.knows)
+        elif awaited:
+            self._trail.wait(step, awaited.reason, awaited.until_ms, awaited.knows)
         else:
             self._succeed(step, done)
+
+    def _awaited(self, step: OpenStep, done: Done, commands: list[Command]) -> AwaitedStep | None:
+        """Return what a step waits for once its commands are sent; None where it awaits no answer."""
+        awaits = step.node.awaits
+        if awaits is None or not commands:
+            return None
+        until_ms = self._until(step, Wait(ANSWER, seconds=awaits.timeout_seconds))
+        return AwaitedStep.begin(done, commands, awaits, until_ms, self._moment.wall_ms + lead_ms(done))
 
     def _succeed(self, step: OpenStep, done: Done) -> None:
         self._run.has_acted = self._run.has_acted or _action(step).counts
@@ -271,7 +319,7 @@ class Acting:
             return
         self._sending.commands.extend(awaited.again(self._moment.now_ms, step.node.id, self._run.subject))
         step.record["try"] = self._run.tries[step.key] = awaited.attempt
-        self.settle(step, awaited, "pending")
+        self._trail.wait(step, awaited.reason, awaited.until_ms, awaited.knows)
 
 
 def _action(step: OpenStep) -> ActionType[Any]:

@@ -33,7 +33,7 @@ from engine.inputs import (
 )
 from engine.manners import NO_MANNERS, Manners
 from engine.node_inputs import NodeInputs
-from engine.nodes.base import EVENT, OUT
+from engine.nodes.base import OUT
 from engine.plan import Plan
 from engine.run import Counts, Key, Run
 from engine.sending import Sending
@@ -190,10 +190,9 @@ class _Turn:
         """End the waits that an event is for, and run what follows them. A wait that opens meanwhile hears nothing."""
         if given.reaches_goal:
             return self.stop(EndReason.GOAL)
-        event, waits, by_id = given.event, self._run.waits, self._plan.by_id
+        event, by_id = given.event, self._plan.by_id
         for key in sorted(concerns.hearers(self._run, event), key=lambda key: (by_id[key[0]].rank, key[1])):
-            step = OpenStep(self._plan.by_id[key[0]], key[1], waits.pop(key).step)
-            self._wave.finish(step, EVENT, {"event": event.payload})
+            self._acting.hear(key, event)
         return self._go_on()
 
     def take(self, answer: Answered) -> Step:

@@ -7,13 +7,19 @@ how a step went, and knows nothing of what follows from that.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from engine.nodes.base import ERROR, OUT, Failed
 from engine.plan import PlanNode
 from engine.run import Key, PathStep, Run, WaitState
 from engine.types import Json, StepError, StepStatus
 from engine.wire import rfc3339
+
+T = TypeVar("T")
+
+
+MAX_SAID_CHARS: Final = 1_000
+"""Of a text in an error, which the execution keeps: what failed may be as long as an event."""
 
 
 class OpenStep(NamedTuple):
@@ -74,7 +80,9 @@ class Trail:
     def fail(self, step: OpenStep, failed: Failed) -> StepError:
         """Close a step that did not work; return the error that it is recorded with."""
         record = step.record
-        error = StepError(failed.code, failed.message, step.node.id, failed.field, failed.value)
+        error = StepError(
+            failed.code, _short(failed.message), step.node.id, _short(failed.field), _short(failed.value)
+        )  # fmt: skip
         record |= {"status": StepStatus.FAILED, "port": ERROR, "error": error.wire(), "finishedAt": self._now}
         self._run.outputs[step.node.id] = {"error": error.wire()}
         self._close(step)
@@ -118,3 +126,8 @@ class Trail:
             "startedAt": started_at,
             "finishedAt": None,
         }
+
+
+def _short(said: T) -> T | str:
+    """Return what an error says, cut where it is a long text."""
+    return f"{said[:MAX_SAID_CHARS]}…" if isinstance(said, str) and len(said) > MAX_SAID_CHARS else said

@@ -129,6 +129,7 @@ Errors = Mapping[str, str]
 ANY_ERRORS: Final[Errors] = MappingProxyType({
     "bad_config": "A template gave a key a value that it cannot have.",
     "template": "A template cannot be rendered, or would make too much.",
+    "state_too_large": "The execution would keep more than 8 MiB: its event, outputs, waits and tags together.",
 })  # fmt: skip
 """What any condition or action can fail with."""
 COMMAND_ERRORS: Final[Errors] = MappingProxyType({
