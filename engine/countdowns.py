@@ -6,7 +6,7 @@ comes as well as the date starts it twice. A day is a day of the calendar: MAL_T
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from engine import ids
@@ -72,6 +72,11 @@ def due_after(dates: Dates, days: float, after_ms: int) -> int | None:
 def releases_at(dates: Dates, days: float, at_ms: int) -> list[str]:
     """Return the releases that are so many days away at a moment."""
     return sorted(release for release, (date, since) in dates.items() if _due(date, days) == at_ms >= since)
+
+
+def moments(dates: Dates, days: Iterable[float]) -> set[int]:
+    """Return the moments that are so many days before a release, for each number of days."""
+    return {_due(date, count) for count in days for date, _since in dates.values()}
 
 
 def payload_of(release: str, days: float, facts: Mapping[str, Json]) -> dict[str, Json]:

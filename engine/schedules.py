@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from engine import countdowns, ids
+from engine import countdowns, held_slots, ids
 from engine.countdowns import SOURCE
-from engine.cron import next_moment
 from engine.events import Event
 from engine.inputs import Moment
 from engine.matching import IndexedFlow
@@ -20,7 +19,6 @@ from engine.plan import Plan
 from engine.resuming import is_skipped
 from engine.types import FlowId, Json, Scope, Subject
 from engine.wire import rfc3339
-from engine.zones import UTC_ZONE, zone_named
 
 CLOCK: Final = "schedule"
 """The type of the events of a schedule, which is the name of its trigger."""
@@ -28,8 +26,8 @@ LATE_MS: Final = 60_000
 """A slot that is decided later than this went by while no worker ran."""
 
 Row = dict[str, Json]
-"""`done`: the last slot that was decided. `held`: slots that a pause of the flow has held. `page`: where a slot of a
-segment goes on among its members."""
+"""`done`: the last slot that was decided. `held`: slots that a pause of the flow has held (`held_slots`). `page`: where a
+slot of a segment goes on among its members."""
 NOTHING_DONE: Final[Row] = {"done": 0, "held": [], "page": 0}
 
 
@@ -70,7 +68,8 @@ def next_slot(flow: IndexedFlow, row: Row, is_home: Callable[[str], bool], dates
     """
     last = flow.head.statuses[-1] if flow.head.statuses else None
     if row["held"] and last is not None and last.status == "published":
-        return Slot(max(last.at_ms, row["held"][0]), row["held"][0], was_held=True)
+        at_ms = held_slots.first(row["held"])
+        return Slot(max(last.at_ms, at_ms), at_ms, was_held=True)
     found: list[int] = []
     heads = flow.head.versions
     for place, head in enumerate(heads):
@@ -79,10 +78,10 @@ def next_slot(flow: IndexedFlow, row: Row, is_home: Callable[[str], bool], dates
         until_ms = heads[place + 1].effective_from_ms if place + 1 < len(heads) else None
         if slot_ms is not None and (until_ms is None or slot_ms < until_ms):
             found.append(slot_ms)
-    at_ms = min(found, default=None)
-    if at_ms is None or (last is not None and last.status == "archived" and at_ms >= last.at_ms):
+    next_ms = min(found, default=None)
+    if next_ms is None or (last is not None and last.status == "archived" and next_ms >= last.at_ms):
         return None
-    return Slot(at_ms, at_ms, was_held=False)
+    return Slot(next_ms, next_ms, was_held=False)
 
 
 def _first_slot(plan: Plan, after_ms: int, is_home: Callable[[str], bool], dates: countdowns.Dates) -> int | None:
@@ -94,16 +93,34 @@ def _first_slot(plan: Plan, after_ms: int, is_home: Callable[[str], bool], dates
     return slot_after(schedule, after_ms)
 
 
-def after(row: Row, slot: Slot, *, held: bool) -> Row:
-    """Return the row after a slot was decided, or held."""
+def after(row: Row, slot: Slot) -> Row:
+    """Return the row after a slot was decided."""
     if slot.was_held:
-        return {**row, "held": row["held"][1:], "page": 0}
-    return {"done": slot.at_ms, "held": [*row["held"], slot.at_ms] if held else row["held"], "page": 0}
+        return {**row, "held": held_slots.without_first(row["held"]), "page": 0}
+    return {"done": slot.at_ms, "held": row["held"], "page": 0}
+
+
+def held_back(row: Row, slot: Slot, flow: IndexedFlow, dates: countdowns.Dates) -> Row:
+    """Return the row after a pause of its flow has held a slot.
+
+    Args:
+        row: before.
+        slot: the slot.
+        flow: with its versions.
+        dates: of the releases that live in this shard.
+    """
+    schedule = schedule_of(plan_of(flow, slot))
+    if schedule is not None:
+        held = held_slots.with_slot(row["held"], schedule, slot.at_ms)
+    else:
+        days = {count for plan in flow.plans.values() if (count := countdowns.days_of(plan)) is not None}
+        held = held_slots.with_countdown(row["held"], slot.at_ms, countdowns.moments(dates, days))
+    return {"done": slot.at_ms, "held": held, "page": 0}
 
 
 def slot_after(schedule: Schedule, after_ms: int) -> int | None:
     """Return the first slot after a moment."""
-    return next_moment(schedule.cron, zone_named(schedule.timezone) or UTC_ZONE, after_ms)
+    return held_slots.next_after(schedule.cron, schedule.timezone, after_ms)
 
 
 def plan_of(flow: IndexedFlow, slot: Slot) -> Plan | None:

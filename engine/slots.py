@@ -73,7 +73,12 @@ class Slots:
             self._tell_slot(plan, plan.scope, slot, None, moment)
         elif plan is not None and plan.scope is not None and status == "published":
             page = self._start_at_slot(plan, plan.scope, slot, row["page"], index, moment)
-        row = {**row, "page": page} if page is not None else schedules.after(row, slot, held=status == "paused")
+        if page is not None:
+            row = {**row, "page": page}
+        elif status == "paused" and not slot.was_held:
+            row = schedules.held_back(row, slot, flow, self._dates(flow))
+        else:
+            row = schedules.after(row, slot)
         self._rows.put_entries(schedules.slots_key(flow_id), row)
         if (timer := self.next_slot(flow)) is not None:
             self._sink.timer(None, timer)
