@@ -30,6 +30,8 @@ def admit(
     moment: Moment,
     read: ReadPage,
     write: WritePage,
+    *,
+    is_full: bool = False,
 ) -> Refused | None:
     """Note in the entry that an event enters, or return why it must not.
 
@@ -42,9 +44,12 @@ def admit(
         moment: the log time and the wall time of the decision.
         read: reads a page of the entry.
         write: writes a page of the entry.
+        is_full: whether as many executions of the subject run as its row can name.
     """
     if has_entered(started.event, entry, read):
         return "duplicate_event"
+    if is_full:
+        return "max_running"
     if plan.entry is not EVERY_EVENT or plan.holdout or house.holdout:
         context = starting_context(plan, started.event, started.origin, started.time_scale, facts, moment)
         own_salt = plan.workspace_id or plan.user_id or ""

@@ -18,7 +18,11 @@ KEPT_MS: Final = 7 * 86_400_000
 KEPT: Final = 64
 """At most so many commands of a subject whose wait is over."""
 
+MAX_CHARS: Final = 256
+"""Of what names the event: it is there to be told, and a subject may have many commands of one with a long id."""
+
 Row = dict[str, Json]
+"""What is known of each command. Whose it is the key of the row says; rows of before have it once more."""
 
 
 def awaited_key(subject_id: str) -> str:
@@ -32,7 +36,8 @@ def begin(row: Row, command: CommandId, node: PlanNode, run: Run, until_ms: int)
     row[command] = {
         "execution": run.id, "node": node.id, "type": kind.command,
         "flow": run.flow_id, "user": run.user_id, "workspace": run.workspace_id,
-        "subject": list(run.subject), "event": [event.id, event.type, event.source], "until": until_ms, "over": False,
+        "subject": [run.subject.type], "event": [one[:MAX_CHARS] for one in (event.id, event.type, event.source)],
+        "until": until_ms, "over": False,
     }  # fmt: skip
 
 

@@ -123,7 +123,8 @@ class Bookkeeping:
         entries = self._rows.entries(key)
         own = self._rows.facts_of(run.scope, run.subject)
         context = starting_context(plan, run.event, run.origin, run.time_scale, own, moment)
-        goals.set_window(entries.setdefault(run.flow_id, new_entry()), plan.goal, run, context)
+        entry: Entry = entries.setdefault(run.flow_id, new_entry())
+        goals.set_window(entry, plan.goal, run, context, len(entries))
         self._rows.put_entries(key, entries)
 
     def _note_awaited(self, plan: Plan, done: Step, moment: Moment) -> None:

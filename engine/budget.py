@@ -11,7 +11,7 @@ from collections.abc import Collection, Hashable, Mapping
 from typing import Final
 
 from engine.nodes.base import Failed
-from engine.outputs import json_bytes
+from engine.outputs import is_small, json_bytes
 from engine.run import Key, Run
 from engine.types import Json
 
@@ -20,9 +20,6 @@ MAX_STATE_BYTES: Final = 8 * 1024 * 1024
 (contract.md section 4: no record we write can be refused for its size). What is small is not counted, and is less than
 10 MiB in the 1,000 steps that an execution may have."""
 
-SMALL: Final = 256
-"""The weight up to which a value is not counted: about its characters, of which one takes six bytes at the most."""
-_NUMBER_WEIGHT: Final = 5
 _EVENT: Final = "event"
 _TAG: Final = "tag"
 
@@ -91,31 +88,6 @@ class Budget:
 
 def _sizes(kept: Mapping[Hashable, Json]) -> dict[Hashable, int]:
     return {name: json_bytes(value) for name, value in kept.items() if not is_small(value)}
-
-
-def is_small(value: Json) -> bool:
-    """Whether a value weighs so little that it is not counted; of a large one only the beginning is looked at."""
-    return _left_by(value, SMALL) >= 0
-
-
-def _left_by(value: Json, left: int) -> int:
-    """Return what a value leaves of a weight; less than nothing where it is too much."""
-    if isinstance(value, str):
-        return left - len(value) - 1
-    if isinstance(value, dict):
-        for key, item in value.items():
-            # The texts of a config: a call for each would be most of the time that this takes.
-            left -= len(key) + len(item) + 2 if isinstance(item, str) else len(key) + 1 + left - _left_by(item, left)
-            if left < 0:
-                break
-        return left - 1
-    if isinstance(value, (list, tuple)):
-        for item in value:
-            left = _left_by(item, left)
-            if left < 0:
-                break
-        return left - 1
-    return left - _NUMBER_WEIGHT
 
 
 def _held_by(record: Mapping[str, Json], knows: Json) -> Json:

@@ -10,15 +10,22 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from engine import ids
-from engine.entered import Entry
+from engine.entered import Entry, ReadPage, WritePage, add_mark, has_mark
 from engine.events import Event, opaque_id
 from engine.nodes.fields import read_time
 from engine.nodes.triggers.release_approaching import ReleaseApproaching
 from engine.plan import Plan
+from engine.seen import mark_of
 from engine.types import Json, Scope, Subject
 
 _DAY_MS: Final = 86_400_000
 SOURCE: Final = "mal"
+KEPT_MS: Final = 366 * _DAY_MS
+"""So long after its date a release is still known: a pause may have held one of its days."""
+MAX_RELEASES: Final = 10_000
+"""Releases of a shard and a scope; beyond it those go first whose date is over, then those told of longest ago."""
+MAX_ID_CHARS: Final = 256
+"""A release with a longer id is counted by the planner's events alone: the row of all of them must stay small."""
 
 Dates = Mapping[str, list[int]]
 """For each release its date, and since when it is known, both in milliseconds."""
@@ -43,24 +50,32 @@ def countdown_of(plan: Plan, event: Event) -> str | None:
     return ids.countdown_event_id(plan.flow_id, release, days)
 
 
-def is_repeat(entry: Entry, countdown: str | None) -> bool:
+def is_repeat(entry: Entry, countdown: str | None, read: ReadPage) -> bool:
     """Whether a countdown has started the flow before, by a date or by an event (contract.md section 5)."""
-    return countdown in entry.get("countdowns", ())
+    if countdown is None:
+        return False
+    # Rows of before have a dict of them, which grew with every release.
+    return countdown in entry.get("countdowns", ()) or has_mark(entry, "counted", _mark(countdown), read)
 
 
-def note(entry: Entry, countdown: str | None, event: Event) -> None:
+def note(entry: Entry, countdown: str | None, read: ReadPage, write: WritePage) -> None:
     """Note in the entry which countdown started the flow."""
     if countdown is not None:
-        entry.setdefault("countdowns", {})[countdown] = event.source
+        add_mark(entry, "counted", _mark(countdown), read, write)
 
 
 def moved(dates: Dates, release: Subject, facts: Mapping[str, Json], now_ms: int) -> dict[str, list[int]] | None:
-    """Return the dates after what was told of a release; None where its date stays as it was."""
+    """Return the dates after what was told of a release; None where its date stays as it was, or is not kept."""
     date_ms = read_time(facts.get("profile", {}).get("releaseDate"))
     known = dates.get(release.id)
-    if date_ms is None or (known is not None and known[0] == date_ms):
+    if date_ms is None or (known is not None and known[0] == date_ms) or len(release.id) > MAX_ID_CHARS:
         return None
-    return {**dates, release.id: [date_ms, now_ms]}
+    others = [
+        (one, date) for one, date in dates.items() if one != release.id and date[0] + KEPT_MS > now_ms
+    ]  # fmt: skip
+    if len(others) >= MAX_RELEASES:
+        others = sorted(others, key=lambda known: known[1][0] > now_ms)[1 - MAX_RELEASES :]
+    return dict([*others, (release.id, [date_ms, now_ms])])
 
 
 def due_after(dates: Dates, days: float, after_ms: int) -> int | None:
@@ -87,3 +102,7 @@ def payload_of(release: str, days: float, facts: Mapping[str, Json]) -> dict[str
 
 def _due(date_ms: int, days: float) -> int:
     return date_ms - round(days * _DAY_MS)
+
+
+def _mark(countdown: str) -> str:
+    return mark_of("countdown", countdown)

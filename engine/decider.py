@@ -222,8 +222,8 @@ class Decider:
         known = row[answer.command_id]
         run = self._rows.run(execution)
         if run is None or run.end_reason is not None or not self._executions.move(run, answer, source, index, moment):
-            record = feed.late_record(known, answer, source.wire(), moment.now_ms)
-            self._sink.record(Subject(*known["subject"]), record)
+            subject = Subject(known["subject"][0], subject_id)
+            self._sink.record(subject, feed.late_record(known, subject, answer, source.wire(), moment.now_ms))
         return BY_COMMAND_TYPE[known["type"]].name
 
     def change(self, execution: ExecutionId, index: Index, moment: Moment) -> None:

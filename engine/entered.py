@@ -17,10 +17,15 @@ KEPT: Final = 64
 """Marks in the entry; few subjects enter a flow more often than that."""
 PAGE_DIGITS: Final = 2
 
+MOST_RUNNING: Final = 10_000
+"""Executions of a subject in a flow at one time, as many as `maxRunning` may say: the row has the ids of all."""
+MOST_RUNNING_IN_ALL: Final = 10 * MOST_RUNNING
+"""Executions of a subject in all flows together."""
+
 Entry = dict[str, Json]
 Page = dict[str, Json]
-Marks = Literal["events", "values"]
-"""Which marks: of the events that entered, or of the values that `once_per` counts by."""
+Marks = Literal["events", "values", "counted"]
+"""Which marks: of the events that entered, of the values that `once_per` counts by, or of countdowns."""
 
 ReadPage = Callable[[str], Page | None]
 WritePage = Callable[[str, Page], None]
@@ -81,6 +86,22 @@ def note_running(entry: Entry, execution: ExecutionId, *, is_running: bool) -> b
     return True
 
 
+def is_full(entries: Mapping[str, Entry], entry: Entry) -> bool:
+    """Whether so many executions of a subject run that no other may start in a flow.
+
+    Args:
+        entries: of the subject, by flow.
+        entry: the flow's among them.
+    """
+    if len(entry["running"]) >= MOST_RUNNING:
+        return True
+    # Few subjects are in so many flows that these could hold more together.
+    in_all = (
+        sum(len(one["running"]) for one in entries.values()) if len(entries) * MOST_RUNNING > MOST_RUNNING_IN_ALL else 0
+    )
+    return in_all >= MOST_RUNNING_IN_ALL
+
+
 def sent_to(entries: Mapping[str, Entry] | None) -> dict[FlowId, list[int]]:
     """Return when a subject was sent messages, by flow, in wall time."""
     return {FlowId(flow_id): entry["sent"] for flow_id, entry in (entries or {}).items() if "sent" in entry}
@@ -105,5 +126,5 @@ def _page_name(marks: Marks, mark: str) -> str:
     return f"{_PAGE_PREFIX[marks]}{mark[:PAGE_DIGITS]}"
 
 
-_PAGED: Final = {"events": "paged", "values": "pagedValues"}
-_PAGE_PREFIX: Final = {"events": "", "values": "v"}
+_PAGED: Final = {"events": "paged", "values": "pagedValues", "counted": "pagedCounted"}
+_PAGE_PREFIX: Final = {"events": "", "values": "v", "counted": "c"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import assert_never
 
-from engine import countdowns, goals, kinship, lifecycle, sub_flows
+from engine import countdowns, entered, goals, kinship, lifecycle, sub_flows
 from engine.admission import admit, has_entered, let_in
 from engine.bookkeeping import Bookkeeping
 from engine.decisions import Decisions
@@ -77,7 +77,8 @@ class Executions:
         entries = self._rows.entries(key)
         entry: Entry = entries.setdefault(plan.flow_id, new_entry())
         countdown = countdowns.countdown_of(plan, event)
-        if countdowns.is_repeat(entry, countdown):
+        read, write = self._pages(key, plan)
+        if countdowns.is_repeat(entry, countdown, read):
             self._decisions.suppress(event, source, "duplicate_event", moment, plan.flow_id)
             return
         limits = index.limits_of(plan.user_id, plan.workspace_id)
@@ -85,11 +86,12 @@ class Executions:
         started = Started(event, origin, limits, self._time_scale, family, is_pinned=is_pinned)
         own = self._rows.facts_of(event.scope, event.subject)
         house = index.house_of(plan.user_id, plan.workspace_id)
-        refused = admit(plan, house, started, entry, own, moment, *self._pages(key, plan))
+        is_full = entered.is_full(entries, entry)
+        refused = admit(plan, house, started, entry, own, moment, read, write, is_full=is_full)
         if refused:
             self._decisions.suppress(event, source, refused, moment, plan.flow_id)
             return
-        countdowns.note(entry, countdown, event)
+        countdowns.note(entry, countdown, read, write)
         self._rows.put_entries(key, entries)
         done = step(plan, None, started, own, moment, manners=self._manners(plan, house, key))
         self._apply(plan, done, source, index, moment)
@@ -211,6 +213,8 @@ class Executions:
         read, write = self._pages(key, plan)
         if has_entered(child.event, entry, read):
             return kinship.spent(child)
+        if entered.is_full(entries, entry):
+            return kinship.crowded(child)
         limits = index.limits_of(plan.user_id, plan.workspace_id)
         family = self._used_before(key, child.event)
         started = Started(child.event, mother.origin, limits, mother.time_scale, family, mother.id, is_pinned=True)

@@ -10,7 +10,7 @@ from engine.ids import execution_id
 from engine.inputs import Answered, HeldBack, Step
 from engine.plan import Plan
 from engine.run import CHILD, Run, WaitState
-from engine.types import FlowId, Json, Standing
+from engine.types import FlowId, Json, Standing, Subject
 from engine.wire import rfc3339
 
 
@@ -44,24 +44,24 @@ def execution_record(plan: Plan, done: Step, source: Mapping[str, Json] | None) 
 
 
 def late_record(
-    known: Mapping[str, Json], answer: Answered, source: Mapping[str, Json], now_ms: int
+    known: Mapping[str, Json], subject: Subject, answer: Answered, source: Mapping[str, Json], now_ms: int
 ) -> dict[str, Json]:
     """Return the record of an answer that came again or too late: it changed nothing.
 
     Args:
         known: the awaited command, as `awaited` keeps it.
+        subject: whose it is.
         answer: the answer.
         source: where it lies.
         now_ms: log time.
     """
-    subject_type, subject_id = known["subject"]
     event_id, event_type, event_source = known["event"]
     return {
         "decision": "suppressed",
         "flowId": known["flow"],
         "userId": known["user"],
         "workspaceId": known["workspace"],
-        "subject": {"type": subject_type, "id": subject_id},
+        "subject": {"type": subject.type, "id": subject.id},
         "eventId": event_id,
         "reason": "late_result",
         "at": rfc3339(now_ms),

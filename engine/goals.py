@@ -19,6 +19,7 @@ from engine.events import Event
 from engine.keys import Fault
 from engine.listening import is_heard
 from engine.nodes.fields import MAX_WAIT_SECONDS
+from engine.outputs import is_small, json_bytes
 from engine.rendering import TemplateError
 from engine.run import Run
 from engine.setting_models import Setting, model_faults, read_setting
@@ -26,6 +27,10 @@ from engine.types import FlowId, Json
 
 MAX_WINDOWS: Final = 256
 """Open windows of one subject with one flow; beyond it the oldest are closed, since the row must stay small."""
+MAX_WINDOWS_IN_ALL: Final = 16 * MAX_WINDOWS
+"""Open windows of one subject: of each flow's the fewer are kept, the more flows it has been in."""
+MAX_MATCH_BYTES_IN_ALL: Final = 1024 * 1024
+"""What the events of these windows must hold may be as long as an event; so much of it is kept, shared alike."""
 
 Window = dict[str, Json]
 Entries = dict[str, Any]
@@ -67,12 +72,25 @@ def goal_faults(value: Json, path: str) -> list[Fault]:
     return [*model_faults(Goal, value, path), *match_faults(event, f"{path}.event")]
 
 
-def set_window(entry: dict[str, Json], goal: PlanGoal | None, run: Run, context: Context) -> None:
-    """Open the window of an execution, in the place of another; one whose event cannot be rendered has no goal."""
+def set_window(entry: dict[str, Json], goal: PlanGoal | None, run: Run, context: Context, flows: int = 1) -> None:
+    """Open the window of an execution, in the place of another.
+
+    One whose event cannot be rendered, or would be more than may be kept at all, has no goal.
+
+    Args:
+        entry: of the subject with the flow.
+        goal: of the version that the execution is on.
+        run: the execution.
+        context: what can be read before anything ran.
+        flows: how many flows the subject has been in.
+    """
     windows: list[Window] = [
         one for one in entry.get("goals", ()) if one["until"] >= run.started_at_ms and one["execution"] != run.id
     ]
-    if goal is not None and (match := _wanted(goal, context)) is not None:
+    most_bytes = MAX_MATCH_BYTES_IN_ALL // flows
+    match = _wanted(goal, context) if goal is not None else None
+    size = 0 if is_small(match) else json_bytes(match)
+    if goal is not None and match is not None and size <= most_bytes:
         windows.append({
             "execution": run.id,
             "started": run.started_at_ms,
@@ -80,8 +98,12 @@ def set_window(entry: dict[str, Json], goal: PlanGoal | None, run: Run, context:
             "type": goal.listener.type,
             "match": match,
             "exit": goal.exit,
+            **({"bytes": size} if size else {}),
         })  # fmt: skip
-    entry["goals"] = windows[-MAX_WINDOWS:]
+    windows = windows[-max(1, min(MAX_WINDOWS, MAX_WINDOWS_IN_ALL // flows)) :]
+    while sum(one.get("bytes", 0) for one in windows) > most_bytes:
+        del windows[0]
+    entry["goals"] = windows
 
 
 def take_reached(

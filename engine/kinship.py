@@ -84,6 +84,12 @@ def spent(child: SubFlow) -> Failed:
     return _failed("sub_flow_ended", message, child)
 
 
+def crowded(child: SubFlow) -> Failed:
+    """Return the failure of a step whose sub-flow would be one more of the subject's than its row can name."""
+    message = f"flow {child.flow_id} runs so often about {child.event.subject} that no other execution may start"
+    return _failed("sub_flow_max_running", message, child)
+
+
 def _because(reason: str | None, named: str, child: SubFlow) -> Failed | None:
     event: Event = child.event
     if reason == "too_deep":

@@ -8,6 +8,10 @@ from typing import Final
 
 from engine.types import Json, NodeId
 
+SMALL: Final = 256
+"""The weight up to which a value is small: about its characters, of which one takes six bytes at the most."""
+_NUMBER_WEIGHT: Final = 5
+
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
@@ -41,3 +45,28 @@ class StepOutputs(Mapping[str, Json]):
 def json_bytes(value: Json) -> int:
     """Return the size of a value as JSON in UTF-8, in bytes."""
     return len(_ENCODER.encode(value).encode("utf-8", "surrogatepass"))
+
+
+def is_small(value: Json) -> bool:
+    """Whether a value weighs so little that its bytes are not worth a count; only its beginning is looked at."""
+    return _left_by(value, SMALL) >= 0
+
+
+def _left_by(value: Json, left: int) -> int:
+    """Return what a value leaves of a weight; less than nothing where it is too much."""
+    if isinstance(value, str):
+        return left - len(value) - 1
+    if isinstance(value, dict):
+        for key, item in value.items():
+            # The texts of a config: a call for each would be most of the time that this takes.
+            left -= len(key) + len(item) + 2 if isinstance(item, str) else len(key) + 1 + left - _left_by(item, left)
+            if left < 0:
+                break
+        return left - 1
+    if isinstance(value, (list, tuple)):
+        for item in value:
+            left = _left_by(item, left)
+            if left < 0:
+                break
+        return left - 1
+    return left - _NUMBER_WEIGHT

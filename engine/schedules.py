@@ -26,7 +26,7 @@ LATE_MS: Final = 60_000
 """A slot that is decided later than this went by while no worker ran."""
 
 Row = dict[str, Json]
-"""`done`: the last slot that was decided. `held`: slots that a pause of the flow has held (`held_slots`). `page`: where a
+"""`done`: the last slot that was decided. `held`: what a pause of the flow has held (`held_slots`). `page`: where a
 slot of a segment goes on among its members."""
 NOTHING_DONE: Final[Row] = {"done": 0, "held": [], "page": 0}
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from engine import entered
 from engine.flow import LimitsRecord
 from tests.support.driver import FlowDriver
 from tests.support.flows import event, opened, version
@@ -357,3 +358,11 @@ def test_it_outlives_a_restart() -> None:
     reopened.take_over(driver)
     reopened.advance(60)
     assert newest(reopened, "parent")["status"] == "succeeded"
+
+
+def test_a_child_that_would_be_one_too_many_of_its_subject_fails_the_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entered, "MOST_RUNNING", 1)
+    driver = FlowDriver(parent(), child())
+    driver.trigger("child", event("manual_trigger", "mal", contactId="c1"))
+    driver.send(opened())
+    assert driver.steps("run")[-1]["error"]["code"] == "sub_flow_max_running"

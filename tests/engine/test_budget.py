@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from engine.budget import MAX_STATE_BYTES, SMALL, is_small
-from engine.outputs import json_bytes
+from engine.budget import MAX_STATE_BYTES
+from engine.outputs import SMALL, is_small, json_bytes
 from tests.support.driver import FlowDriver, plain
 from tests.support.flows import event, opened, version
 

@@ -73,6 +73,7 @@ NODE: Final = ActionType(
         "sub_flow_not_published": "The flow, or that version of it, is not published.",
         "not_manual": "Something else than `manual_trigger` starts it.",
         "too_deep": "Flows run flows, ten deep already.",
+        "sub_flow_max_running": "So many executions run about the subject that no other may start.",
         "sub_flow_ended": "A retry would run it again, and it has ended without failing.",
     },
 )
