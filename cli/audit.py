@@ -7,7 +7,7 @@ import asyncio
 from agents.audit import run_audit
 from cli.errors import Refused
 from cli.kafka import kafka_errors
-from cli.settings import find_settings, kafka_address, postgres_dsn
+from cli.settings import find_settings, postgres_dsn
 from streams.readiness import HealthAddressError
 
 
@@ -19,7 +19,7 @@ def command() -> None:
     settings = find_settings()
     postgres_dsn(settings)
     try:
-        with kafka_errors(kafka_address(settings)):
+        with kafka_errors(settings):
             asyncio.run(run_audit(settings))
     except HealthAddressError as error:
         raise Refused(str(error)) from error

@@ -9,7 +9,6 @@ import asyncpg
 
 from cli.kafka import kafka_errors
 from cli.postgres import postgres
-from cli.settings import kafka_address
 from store import outbox
 from streams.flow_outlet import flow_sender
 from streams.settings import Settings
@@ -25,7 +24,7 @@ async def published_changes(settings: Settings) -> AsyncIterator[asyncpg.Pool]:
     Raises:
         Refused: Kafka or Postgres is away, or refuses.
     """
-    with kafka_errors(kafka_address(settings)):
+    with kafka_errors(settings):
         async with flow_sender(settings.kafka_client()) as send, postgres(settings) as pool:
             yield pool
             await outbox.relay(pool, send)

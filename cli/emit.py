@@ -12,7 +12,7 @@ from cli.errors import Refused
 from cli.event_lines import BadLinesError, reaching_nothing, read_lines
 from cli.kafka import kafka_errors
 from cli.output import AsJson, note, print_json, print_line, progress
-from cli.settings import find_settings, kafka_address
+from cli.settings import find_settings
 from streams.client import AutomationClient
 
 BATCH = 1_000
@@ -38,7 +38,7 @@ def command(
     for line in reaching_nothing(events):
         note(f"{name}: {line}")
     settings = find_settings()
-    with kafka_errors(kafka_address(settings)):
+    with kafka_errors(settings):
         for event_id in asyncio.run(_send(settings.kafka_client(), events)):
             if as_json:
                 print_json({"id": event_id})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from urllib.parse import urlsplit
 
 import asyncpg
 
@@ -13,7 +12,7 @@ from cli.errors import Refused
 from cli.settings import postgres_dsn
 from store.errors import StoreError
 from store.pool import create_pool
-from streams.settings import Settings
+from streams.settings import Settings, postgres_place
 
 
 @asynccontextmanager
@@ -45,6 +44,9 @@ def postgres_errors(dsn: str) -> Iterator[None]:
         raise Refused(str(error)) from error
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError) as error:
         raise Refused(f"Postgres at {address(dsn)} has not our tables ({error}); run `mal db migrate`") from error
+    except asyncpg.InvalidAuthorizationSpecificationError as error:
+        hint = f"look at the user and password in {POSTGRES_VARIABLE}"
+        raise Refused(f"Postgres at {address(dsn)} does not let us in ({error}); {hint}") from error
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise Refused(f"Postgres at {address(dsn)} refused: {error}") from error
     except (OSError, TimeoutError) as error:
@@ -54,8 +56,7 @@ def postgres_errors(dsn: str) -> Iterator[None]:
 
 def address(dsn: str) -> str:
     """Return host, port and database of a libpq URI, without user and password."""
-    parts = urlsplit(dsn)
-    return f"{parts.hostname or 'localhost'}:{parts.port or 5432}{parts.path}"
+    return postgres_place(dsn) or "an address that is no libpq URI"
 
 
 def _reason(error: BaseException) -> str:

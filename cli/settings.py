@@ -13,7 +13,7 @@ from pydantic import SecretStr, ValidationError
 from cli.discovery import KAFKA_VARIABLE, POSTGRES_VARIABLE, endpoints
 from cli.errors import Refused
 from engine.wording import plain
-from streams.settings import MASK, Settings
+from streams.settings import MASK, SECRETS, Settings
 
 
 class WrongSettingsError(Refused):
@@ -81,6 +81,6 @@ def _how_to_find(settings: Settings, variable: str) -> str:
 
 def _wrong_settings(error: ValidationError) -> Iterator[tuple[str, str]]:
     for problem in error.errors(include_url=False):
-        name = "_".join(str(part) for part in problem["loc"]).upper()
-        value = MASK if isinstance(problem["input"], SecretStr) else repr(problem["input"])
-        yield f"MAL_{name.removeprefix('MAL_')}", f"is {value}: {plain(problem)}"
+        name = "_".join(str(part) for part in problem["loc"]).lower().removeprefix("mal_")
+        value = MASK if name in SECRETS else repr(problem["input"])
+        yield f"MAL_{name.upper()}", f"is {value}: {plain(problem)}"

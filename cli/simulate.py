@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from cli.settings import find_settings, kafka_address
+from cli.kafka import kafka_errors
+from cli.settings import find_settings
 from simulators.run import run
 from streams.logs import configure_logging
 
@@ -24,6 +25,6 @@ def command(
     Stops on SIGTERM or Ctrl-C.
     """
     settings = find_settings()
-    kafka_address(settings)
-    configure_logging(settings.log_level, settings.log_format, settings.secrets())
-    asyncio.run(run(settings, seed=seed, rate=rate, contacts=contacts, events=events, failure_rate=failure_rate))
+    with kafka_errors(settings):
+        configure_logging(settings.log_level, settings.log_format, settings.secrets())
+        asyncio.run(run(settings, seed=seed, rate=rate, contacts=contacts, events=events, failure_rate=failure_rate))

@@ -6,7 +6,7 @@ import asyncio
 
 from cli.kafka import kafka_errors
 from cli.output import AsJson, field, print_rows
-from cli.settings import find_settings, kafka_address
+from cli.settings import find_settings
 from streams import admin
 
 
@@ -16,8 +16,7 @@ def command(as_json: AsJson = False) -> None:
     All topics that carry subjects get MAL_KAFKA_PARTITIONS partitions. Prints those that were created.
     """
     settings = find_settings()
-    bootstrap = kafka_address(settings)
-    with kafka_errors(bootstrap):
+    with kafka_errors(settings):
         created = asyncio.run(admin.create_topics(settings))
     rows = [{"topic": name, "partitions": partitions} for name, partitions in created]
     print_rows(rows, (field("topic"), field("partitions")), as_json=as_json, empty="all topics are there")

@@ -56,7 +56,7 @@ def command(
 
 
 async def _trigger(settings: Settings, named: str, payload: dict[str, Any], idempotency_key: str | None) -> str:
-    bootstrap = kafka_address(settings)
+    kafka_address(settings)  # before anything is asked of Postgres
     async with postgres(settings) as pool:
         flows = FlowStore(pool)
         flow = await find_flow(flows, named)
@@ -70,7 +70,7 @@ async def _trigger(settings: Settings, named: str, payload: dict[str, Any], idem
             f"the payload names no {' or '.join(about)}, which events of this flow are about; it starts for the user "
             f"of the flow instead (--payload '{{\"{about[0]}Id\": …}}')"
         )
-    with kafka_errors(bootstrap):
+    with kafka_errors(settings):
         async with AutomationClient(**settings.kafka_client()) as client:
             try:
                 return await client.manual_trigger_flow(flow.id, payload, idempotency_key=idempotency_key)

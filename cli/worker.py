@@ -5,7 +5,7 @@ from __future__ import annotations
 from agents.bootstrap import run_worker
 from cli.errors import Refused
 from cli.kafka import kafka_errors
-from cli.settings import find_settings, kafka_address
+from cli.settings import find_settings
 from streams.readiness import HealthAddressError
 
 
@@ -17,7 +17,7 @@ def command() -> None:
     """
     settings = find_settings()
     try:
-        with kafka_errors(kafka_address(settings)):
+        with kafka_errors(settings):
             run_worker(settings)
     except HealthAddressError as error:
         raise Refused(str(error)) from error

@@ -28,6 +28,7 @@ class KafkaBroker:
     """Apache Kafka over the data in `data_dir`: `start`, `wait_ready`, then `bootstrap` is where clients connect.
 
     A port is picked at the first start and kept for the life of this object, so clients find it again after a bounce.
+    `format_with` is what the first start tells Kafka's storage tool besides, such as users and their passwords.
     Nodes of one cluster have one `cluster_id`, and their listeners and voters in `properties` (tests/fault/cluster.py).
     """
 
@@ -41,6 +42,7 @@ class KafkaBroker:
         heap_megabytes: int = 640,
         properties: Mapping[str, str] | None = None,
         cluster_id: str | None = None,
+        format_with: Sequence[str] = (),
         environ: Mapping[str, str] = os.environ,
         keep_fds: Sequence[int] = (),
     ) -> None:
@@ -50,6 +52,7 @@ class KafkaBroker:
         self._heap_megabytes = heap_megabytes
         self._properties = dict(properties or {})
         self._cluster_id = cluster_id or new_cluster_id()
+        self._format_with = format_with
         self._environ = environ
         self._keep_fds = keep_fds
         self._running: guarded.Guarded | None = None
@@ -131,7 +134,7 @@ class KafkaBroker:
 
     def _format(self, run: Sequence[str | Path], config: Path) -> None:
         done = subprocess.run(
-            [*run, "kafka.tools.StorageTool", "format", "-t", self._cluster_id, "-c", config],
+            [*run, "kafka.tools.StorageTool", "format", "-t", self._cluster_id, "-c", config, *self._format_with],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

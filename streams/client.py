@@ -14,11 +14,13 @@ from uuid import uuid4
 
 import orjson
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaConnectionError
 
 from engine.events import Event, read_event
 from engine.ids import execution_id
 from engine.systems import BY_EVENT_TYPE, SYSTEMS
 from engine.types import FlowId, Json
+from streams.access import why_refused
 from streams.codecs import Poison, parse_json, to_json
 from streams.events import Record, decode, encode
 from streams.listening import Handle, Listener
@@ -45,6 +47,9 @@ class AutomationClient:
             beginning of what Kafka has. Without one, this client hears everything as a group of its own.
         security: further arguments of an aiokafka client, like `security_protocol`; `Settings.kafka_client()` gives
             them together with `bootstrap_servers`.
+
+    Raises, where it is entered:
+        KafkaConnectionError: Kafka is away; an `AccessError` says why where it is there and does not let us in.
     """
 
     def __init__(self, bootstrap_servers: str | Sequence[str], *, group_id: str | None = None, **security: Any) -> None:
@@ -60,8 +65,10 @@ class AutomationClient:
         )
         try:
             await producer.start()
-        except BaseException:
+        except BaseException as error:
             await producer.stop()
+            if isinstance(error, KafkaConnectionError) and (refusal := await why_refused(self._kafka)):
+                raise refusal from error
             raise
         self._producer = producer
         return self

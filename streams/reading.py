@@ -58,8 +58,8 @@ async def read_between(
     """
     wanted = list(topics)
     consumer = committed_reader(kafka)
-    await consumer.start()
     try:
+        await consumer.start()
         if missing := sorted(set(wanted) - await consumer.topics()):
             raise UnknownTopicOrPartitionError(f"Kafka has no topic {', '.join(missing)}; run `mal topics create`")
         consumer.subscribe(wanted)

@@ -6,8 +6,9 @@ Reads the environment and checks values; connects to nothing. A setting that is 
 from __future__ import annotations
 
 from pathlib import Path
+from ssl import SSLContext
 from typing import Any, Final, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from aiokafka.helpers import create_ssl_context
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
@@ -17,6 +18,8 @@ LogFormat = Literal["text", "json"]
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 MASK: Final = "********"
 _NOT_YET: Final = ("OAUTHBEARER", "GSSAPI")
+SECRETS: Final = frozenset({"kafka_sasl_password", "kafka_ssl_password", "postgres_dsn"})
+"""Fields whose value is shown nowhere."""
 _MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 
@@ -24,7 +27,14 @@ class Settings(BaseSettings):
     """What the environment says. Each field is `MAL_` and its name in capitals; an empty variable is not set."""
 
     model_config = SettingsConfigDict(
-        env_prefix="MAL_", env_ignore_empty=True, extra="ignore", frozen=True, validate_default=True
+        env_prefix="MAL_",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        validate_default=True,
+        # What was given is shown by `cli.settings`, which knows what is secret.
+        # An error that nobody catches shows nothing of it.
+        hide_input_in_errors=True,
     )
 
     kafka_bootstrap_servers: str | None = None
@@ -91,8 +101,22 @@ class Settings(BaseSettings):
             _refuse_unused(sasl, info, "SASL_SSL or SASL_PLAINTEXT")
         if not value.endswith("SSL"):
             _refuse_unused(tls, info, "SSL or SASL_SSL")
-        elif info.data.get("kafka_ssl_keyfile") and not info.data.get("kafka_ssl_certfile"):
-            raise ValueError("MAL_KAFKA_SSL_KEYFILE is set, but not MAL_KAFKA_SSL_CERTFILE; set both, or neither")
+        elif not info.data.get("kafka_ssl_certfile"):
+            for name in ("kafka_ssl_keyfile", "kafka_ssl_password"):
+                if info.data.get(name):
+                    raise ValueError(f"{_variable(name)} is set, but not MAL_KAFKA_SSL_CERTFILE; set both, or neither")
+        if value.endswith("SSL") and all(name in info.data for name in tls):
+            _tls_context(*(info.data[name] for name in tls))
+        return value
+
+    @field_validator("postgres_dsn")
+    @classmethod
+    def _readable_uri(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and postgres_place(value.get_secret_value()) is None:
+            raise ValueError(
+                "it is no URI like postgresql://user:password@host:5432/database; "
+                "in a password write / as %2F, : as %3A, @ as %40, # as %23, ? as %3F, % as %25"
+            )
         return value
 
     @field_validator("state_store")
@@ -114,7 +138,7 @@ class Settings(BaseSettings):
 
         Raises:
             ValueError: nobody says where Kafka is.
-            OSError: a certificate or key cannot be read (`ssl.SSLError` is one).
+                a certificate or key can no longer be read; the message names the setting.
         """
         if not self.kafka_bootstrap_servers:
             raise ValueError("no Kafka is known; set MAL_KAFKA_BOOTSTRAP_SERVERS")
@@ -127,11 +151,8 @@ class Settings(BaseSettings):
             client["sasl_plain_username"] = self.kafka_sasl_username
             client["sasl_plain_password"] = _revealed(self.kafka_sasl_password)
         if self.kafka_security_protocol.endswith("SSL"):
-            client["ssl_context"] = create_ssl_context(
-                cafile=_text(self.kafka_ssl_cafile),
-                certfile=_text(self.kafka_ssl_certfile),
-                keyfile=_text(self.kafka_ssl_keyfile),
-                password=_revealed(self.kafka_ssl_password),
+            client["ssl_context"] = _tls_context(
+                self.kafka_ssl_cafile, self.kafka_ssl_certfile, self.kafka_ssl_keyfile, self.kafka_ssl_password
             )
         return client
 
@@ -174,18 +195,53 @@ def _revealed(secret: SecretStr | None) -> str | None:
     return None if secret is None else secret.get_secret_value()
 
 
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)
+def _tls_context(
+    cafile: Path | None, certfile: Path | None, keyfile: Path | None, password: SecretStr | None
+) -> SSLContext:
+    try:
+        context: SSLContext = create_ssl_context(cafile=cafile)
+    except OSError as error:
+        raise ValueError(f"MAL_KAFKA_SSL_CAFILE holds no certificate that can be read ({_reason(error)})") from error
+    if certfile is not None:
+        named = "MAL_KAFKA_SSL_KEYFILE" if keyfile else "the key in MAL_KAFKA_SSL_CERTFILE"
+        try:
+            # A function: without a password OpenSSL would ask for one at the terminal, and wait.
+            context.load_cert_chain(certfile, keyfile, lambda: _revealed(password) or "")
+        except (OSError, ValueError) as error:
+            raise ValueError(
+                f"{named} cannot be read with MAL_KAFKA_SSL_PASSWORD, or is not that of MAL_KAFKA_SSL_CERTFILE "
+                f"({_reason(error)})"
+            ) from error
+    return context
+
+
+def _reason(error: Exception) -> str:
+    """Say what TLS says, without where in OpenSSL it says so."""
+    said = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
+    return str(said).lower().replace("_", " ")
+
+
+def postgres_place(dsn: str) -> str | None:
+    """Return host, port and database of a libpq URI, without user and password; None where it is no such URI."""
+    parts = _uri(dsn)
+    return None if parts is None else f"{parts.hostname or 'localhost'}:{parts.port or 5432}{parts.path}"
+
+
+def _uri(dsn: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(dsn)
+        is_whole = parts.port is None or parts.port > 0
+    except ValueError:
+        return None
+    # A password with a / of its own ends the address early: what comes after would be shown as the database.
+    is_cut = "@" in parts.path + parts.query + parts.fragment
+    return parts if is_whole and not is_cut and parts.scheme in {"postgres", "postgresql"} else None
 
 
 def _without_password(dsn: str) -> str:
     """Return a libpq URI without what may be secret: the password, and the query, which may hold one as well."""
-    try:
-        parts = urlsplit(dsn)
-        host = f"{parts.hostname or ''}:{parts.port or 5432}"
-    except ValueError:
-        return MASK
-    if parts.scheme not in {"postgres", "postgresql"}:
+    parts = _uri(dsn)
+    if parts is None:
         return MASK
     user = f"{parts.username}:{MASK}@" if parts.password else f"{parts.username}@" if parts.username else ""
-    return f"{parts.scheme}://{user}{host}{parts.path}"
+    return f"{parts.scheme}://{user}{parts.hostname or ''}:{parts.port or 5432}{parts.path}"

@@ -8,7 +8,6 @@ from cli.checks.finding import Finding, some
 from cli.errors import Refused
 from cli.kafka import kafka_errors
 from cli.postgres import postgres
-from cli.settings import kafka_address
 from store import reconcile
 from streams.ledger import Ledger, keep_ledger
 from streams.settings import Settings
@@ -27,7 +26,7 @@ async def look_at_history(
         positions: what the audit reads next, by topic and partition.
     """
     try:
-        with kafka_errors(kafka_address(settings)):
+        with kafka_errors(settings):
             ledger = await keep_ledger(
                 settings.kafka_client(), from_ms, to_ms, lambda partition: positions.get((EXECUTIONS, partition))
             )

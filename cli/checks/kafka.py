@@ -28,14 +28,14 @@ async def look_at_kafka(settings: Settings) -> tuple[list[Finding], bool]:
     """Return what is found, and whether the topics are there, so that more can be asked."""
     try:
         bootstrap = kafka_address(settings)
-        with kafka_errors(bootstrap):
+        with kafka_errors(settings):
             topics = await _topics(settings)
     except Refused as refusal:
         return [Finding("kafka", False, str(refusal))], False
     found = [Finding("kafka", True, f"{bootstrap} answers"), topics]
     if topics.ok:
         for check, question in (("topic settings", _settings), ("transactions", _transactions)):
-            found.append(await _asked(check, bootstrap, settings, question))
+            found.append(await _asked(check, settings, question))
     return found, topics.ok
 
 
@@ -48,7 +48,7 @@ async def look_at_group(
 ) -> Finding:
     """Say who is at work in a group, and what waits for it."""
     try:
-        with kafka_errors(kafka_address(settings)):
+        with kafka_errors(settings):
             stands = await look(settings.kafka_client(), group, topics, positions)
     except Refused as refusal:
         return Finding(who, False, str(refusal))
@@ -60,11 +60,9 @@ async def look_at_group(
     return Finding(who, True, f"none runs; nothing waits for `mal {COMMANDS[who]}`")
 
 
-async def _asked(
-    check: str, bootstrap: str, settings: Settings, question: Callable[[Settings], Awaitable[Finding]]
-) -> Finding:
+async def _asked(check: str, settings: Settings, question: Callable[[Settings], Awaitable[Finding]]) -> Finding:
     try:
-        with kafka_errors(bootstrap):
+        with kafka_errors(settings):
             return await question(settings)
     except Refused as refusal:
         return Finding(check, False, str(refusal))

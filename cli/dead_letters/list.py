@@ -6,7 +6,7 @@ import asyncio
 
 from cli.kafka import kafka_errors
 from cli.output import AsJson, field, print_rows
-from cli.settings import find_settings, kafka_address
+from cli.settings import find_settings
 from streams import dead_letters
 
 COLUMNS = (field("id"), field("timestamp"), field("error"), field("redriven"))
@@ -18,6 +18,6 @@ def command(as_json: AsJson = False) -> None:
     The id is topic:partition:offset of the record itself.
     """
     settings = find_settings()
-    with kafka_errors(kafka_address(settings)):
+    with kafka_errors(settings):
         letters = asyncio.run(dead_letters.list_letters(settings.kafka_client()))
     print_rows((letter.summary() for letter in letters), COLUMNS, as_json=as_json, empty="no dead letters")

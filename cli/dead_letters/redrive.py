@@ -10,7 +10,7 @@ import typer
 from cli.errors import Refused, WrongUsage
 from cli.kafka import kafka_errors
 from cli.output import AsJson, field, print_rows
-from cli.settings import find_settings, kafka_address
+from cli.settings import find_settings
 from streams import dead_letters
 
 COLUMNS = (field("id", "put back"), field("error", "what it was"))
@@ -31,7 +31,7 @@ def command(
         raise WrongUsage("name ids, or give --all")
     settings = find_settings()
     try:
-        with kafka_errors(kafka_address(settings)):
+        with kafka_errors(settings):
             put_back = asyncio.run(dead_letters.redrive(settings.kafka_client(), letters or None))
     except dead_letters.DeadLetterError as error:
         raise Refused(str(error)) from error

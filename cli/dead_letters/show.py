@@ -10,7 +10,7 @@ import typer
 from cli.errors import Refused
 from cli.kafka import kafka_errors
 from cli.output import AsJson, cell, print_json, print_line
-from cli.settings import find_settings, kafka_address
+from cli.settings import find_settings
 from streams import dead_letters
 
 FACTS = ("id", "timestamp", "error", "redriven", "key", "value")
@@ -26,7 +26,7 @@ def command(
     """
     settings = find_settings()
     try:
-        with kafka_errors(kafka_address(settings)):
+        with kafka_errors(settings):
             shown = asyncio.run(dead_letters.show(settings.kafka_client(), letter)).wire()
     except dead_letters.DeadLetterError as error:
         raise Refused(str(error)) from error

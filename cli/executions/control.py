@@ -37,7 +37,7 @@ def control(verb: Verb, execution: str, *, as_json: bool) -> None:
 
 async def _control(verb: Verb, execution: str) -> Mapping[str, Any]:
     settings = find_settings()
-    bootstrap = kafka_address(settings)
+    kafka_address(settings)  # before anything is asked of Postgres
     async with postgres(settings) as pool:
         execution = await execution_id_of(pool, execution)
         known = await executions.find(pool, execution)
@@ -45,7 +45,7 @@ async def _control(verb: Verb, execution: str) -> Mapping[str, Any]:
         raise Refused(
             f"no execution {execution!r}, as far as `mal audit` has written; `mal executions list` shows what there is"
         )
-    with kafka_errors(bootstrap):
+    with kafka_errors(settings):
         try:
             told = await control_execution(
                 settings.kafka_client(), verb, ExecutionId(execution), Subject(**known["subject"]),

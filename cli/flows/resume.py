@@ -12,7 +12,7 @@ from cli.flows.outcome import ACTOR, columns
 from cli.flows.standing import applied_everywhere
 from cli.kafka import kafka_errors
 from cli.output import AsJson, field, note, print_rows
-from cli.settings import find_settings, kafka_address
+from cli.settings import find_settings
 from store.flows import FlowStore
 from streams.resuming import take_again
 
@@ -36,7 +36,7 @@ async def _resume(named: str) -> dict[str, Any]:
     if resumed.paused_at_ms is None:
         raise Refused(f"the flow {resumed.name!r} ({resumed.id}) is {resumed.status}, and was not paused before")
     await applied_everywhere(settings, resumed, "published")
-    with kafka_errors(kafka_address(settings)):
+    with kafka_errors(settings):
         taken, gone = await take_again(settings.kafka_client(), resumed.id, resumed.paused_at_ms)
     if gone:
         note(f"{gone:,} matches that the pause held are not in Kafka any more, and start nothing")

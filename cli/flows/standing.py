@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from cli.errors import Refused
 from cli.kafka import kafka_errors
-from cli.settings import kafka_address
 from engine.types import Standing
 from store.flows import PausedFlow
 from streams.controls import NotAppliedError
@@ -18,7 +17,7 @@ async def applied_everywhere(settings: Settings, flow: PausedFlow, status: Stand
     Raises:
         Refused: not all have within ten seconds, or Kafka is away.
     """
-    with kafka_errors(kafka_address(settings)):
+    with kafka_errors(settings):
         try:
             await all_applied(settings.kafka_client(), flow, status, flow.at_ms)
         except NotAppliedError as error:

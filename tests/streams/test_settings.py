@@ -57,6 +57,23 @@ def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"MAL_KAFKA_SSL_PASSWORD": "hush"}, "MAL_KAFKA_SSL_PASSWORD would have no effect"),
         ({"MAL_KAFKA_SSL_CAFILE": "/nowhere/ca.pem"}, "there is no such file"),
         ({"MAL_KAFKA_SECURITY_PROTOCOL": "SSL", "MAL_KAFKA_SSL_KEYFILE": __file__}, "not MAL_KAFKA_SSL_CERTFILE"),
+        ({"MAL_KAFKA_SECURITY_PROTOCOL": "SSL", "MAL_KAFKA_SSL_PASSWORD": "hush"}, "not MAL_KAFKA_SSL_CERTFILE"),
+        ({"MAL_KAFKA_SECURITY_PROTOCOL": "SSL", "MAL_KAFKA_SSL_CAFILE": __file__}, "CAFILE holds no certificate"),
+        (
+            {
+                "MAL_KAFKA_SECURITY_PROTOCOL": "SSL",
+                "MAL_KAFKA_SSL_CERTFILE": __file__,
+                "MAL_KAFKA_SSL_PASSWORD": "hush",
+            },
+            "the key in MAL_KAFKA_SSL_CERTFILE cannot be read with MAL_KAFKA_SSL_PASSWORD",
+        ),
+        ({"MAL_POSTGRES_DSN": "host=db password=hush"}, "it is no URI like postgresql://"),
+        ({"MAL_POSTGRES_DSN": "postgresql://mal:hush@db:port/mal"}, "it is no URI like postgresql://"),
+        ({"MAL_POSTGRES_DSN": "postgresql://mal:hu/hush@db:5432/mal"}, "in a password write / as %2F"),
+        ({"MAL_POSTGRES_DSN": "postgresql://mal:12/hush@db:5432/mal"}, "in a password write / as %2F"),
+        ({"MAL_POSTGRES_DSN": "postgresql://mal:12#hush@db:5432/mal"}, "in a password write / as %2F"),
+        ({"MAL_POSTGRES_DSN": "postgresql://mal:12?hush@db:5432/mal"}, "in a password write / as %2F"),
+        ({"MAL_POSTGRES_DSN": "postgresql://mal:hush]@[db:5432/mal"}, "in a password write / as %2F"),
     ],
 )
 def test_what_is_wrong_is_refused(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], message: str) -> None:
@@ -96,8 +113,7 @@ def test_without_an_address_there_is_no_client() -> None:
     [
         ("postgresql://mal:hush@db:5433/mal?password=hush", f"postgresql://mal:{MASK}@db:5433/mal"),
         ("postgresql://db/mal", "postgresql://db:5432/mal"),
-        ("host=db password=hush", MASK),
-        ("postgresql://mal:hush@db:port/mal", MASK),
+        ("postgresql://mal@db", "postgresql://mal@db:5432"),
     ],
 )
 def test_secrets_are_masked(monkeypatch: pytest.MonkeyPatch, dsn: str, shown: str) -> None:
