@@ -47,6 +47,7 @@ def flow_files(child_id: str, slow_child_id: str) -> list[Any]:
     """
     capped = {"caps": [{"max": 1}]}
     reply = {"type": "email_reply", "match": {}}
+    hears = ("wait_for_event", {**reply, "timeoutSeconds": 5_000_000})
     return [
         file("once", {"n": TAG}, "t>n", entry={"rule": "once"}),
         file("cools", {"n": NOTE}, "t>n", entry={"rule": "cooldown"}),
@@ -59,13 +60,13 @@ def flow_files(child_id: str, slow_child_id: str) -> list[Any]:
         file("quiet", {"m": SEND, "n": NOTE}, "t>m m>n", messages=by_night(onHeld="skip")),
         file("gives-up", {"m": SEND}, "t>m", messages=by_night(expireAfterSeconds=100)),
         file(
-            "hears", {"w": ("wait_for_event", {**reply, "timeoutSeconds": 5_000_000}), "n": NOTE}, "t>w w>n",
+            "hears", {"w": hears, "n": NOTE}, "t>w w>n",
             exitWhen=[{"condition": {"subtype": "if_tag_present", "config": {"tag": "gone"}}}],
         ),
         file("aims", {"w": LONG}, "t>w", goal={"event": reply}, entry={"rule": "after_exit"}),
         file("fails", {"f": FAILS}, "t>f"),
         file("pauses", {"w": SHORT, "n": TAG}, "t>w w>n", entry={"rule": "once"}),
-        file("stays-paused", {"w": SHORT, "n": TAG}, "t>w w>n"),
+        file("stays-paused", {"w": hears, "n": TAG}, "t>w w>n"),
         file("skips-on-resume", {"n": NOTE}, "t>n", onResume={"mode": "skip"}),
         file("archived", {"w": LONG}, "t>w"),
         file("parent", {"r": ("run_flow", {"flowId": child_id})}, "t>r"),
