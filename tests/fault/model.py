@@ -45,6 +45,8 @@ class Model:
     def __init__(self, run: str) -> None:
         self.expected = Expected()
         self.events: set[str] = set()
+        """The ids of the events that belong to somebody."""
+        self.present: set[str] = set()
         """The ids of all events on the topics."""
         self.records: Counter[str] = Counter()
         """How many there are of each kind."""
@@ -75,6 +77,7 @@ class Model:
         event_id, kind = told["id"], told["type"]
         if not told["metadata"]:
             self.records["unscoped"] += 1
+            self.present.add(event_id)
             self.expected.decisions["unscoped", event_id] += 1
             return
         if event_id in self.events:
@@ -83,6 +86,7 @@ class Model:
             return
         self.records["events"] += 1
         self.events.add(event_id)
+        self.present.add(event_id)
         contact = self._contacts[told["payload"]["contactId"]]
         contact.marks.add(mark_of(told["source"], event_id))
         if kind in KINDS:

@@ -83,7 +83,7 @@ async def judge(kafka: Mapping[str, Any], model: Model, acknowledged: set[str], 
     verdict.findings += ledger.findings(expected)
     verdict.findings += model.state_findings(rows)
     verdict.findings += differences(
-        "lost", "events that Kafka acknowledged and has not", dict.fromkeys(acknowledged - model.events, 1), {}
+        "lost", "events that Kafka acknowledged and has not", dict.fromkeys(acknowledged - model.present, 1), {}
     )
     verdict.findings += await _open_transactions(kafka)
     verdict.findings += await _offsets(kafka, positions, ends, model.nothing)

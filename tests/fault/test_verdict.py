@@ -98,6 +98,7 @@ def log() -> Log:
             made.letters.append(len(made.inputs))
             made.inputs.append((TOPIC, b"no JSON"))
             driver.next_offset += 1
+    send({**event(RUN, EVENTS, dice), "metadata": {}})
     driver.advance(DELAY_SECONDS + 1)
     assert driver.next_offset == len(made.inputs)
     made.feed = driver.feed
@@ -117,8 +118,16 @@ def log() -> Log:
 def test_a_clean_log_has_nothing_wrong(log: Log) -> None:
     assert log.findings(log.audit()) == []
     assert {record["reason"] for record in log.feed if "decision" in record} == {
-        "duplicate_event", "already_entered", "late_result",
+        "duplicate_event", "already_entered", "late_result", "unscoped",
     }  # fmt: skip
+
+
+def test_an_event_of_nobody_is_there_all_the_same(log: Log) -> None:
+    model = Model(RUN)
+    for offset, (topic, value) in enumerate(log.inputs):
+        model.take(topic, 0, offset, value)
+    assert model.present - model.events == {f"{RUN}-{EVENTS}"}
+    assert len(model.events) == EVENTS
 
 
 def _lose_a_command(log: Log) -> None:
