@@ -261,7 +261,7 @@ class _Turn:
         run.arrivals = migrating.arrivals(run, was, self._plan)
         for wait in run.waits.values():  # its rank stays, too: by that its timer is known
             wait.knows = {"config": wait.step["input"], **wait.knows}
-        self._wave.join_no_more()
+        self._wave.join_anew()
         return True
 
     def _exit_rule(self, given: Input) -> int | None:

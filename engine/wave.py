@@ -74,11 +74,12 @@ class Wave:
             self.make_ready(key)
         self._run.stopped = []
 
-    def join_no_more(self) -> None:
-        """Make ready what is held at nodes that join `all` no longer."""
+    def join_anew(self) -> None:
+        """Sort by the joins of this version what stands before a node: held for other branches, or only by a pause."""
         run = self._run
-        for key in [key for key in run.held if not self._plan.by_id[key[0]].join_all]:
-            run.held.remove(key)
+        stood = [*run.held, *(key for key in run.stopped if key not in run.waits)]
+        run.held, run.stopped = [], [key for key in run.stopped if key in run.waits]
+        for key in stood:
             self.make_ready(key)
 
     # ---- branches

@@ -55,3 +55,21 @@ def test_a_retried_join_waits_for_the_branch_that_is_retried_before_it() -> None
     assert driver.commands == []
     driver.advance(60)
     assert (driver.executions[-1]["status"], len(driver.commands)) == ("succeeded", 1)
+
+
+def test_what_a_pause_holds_waits_for_branches_again_where_a_newer_version_joins_all() -> None:
+    nodes = {"t": OPEN, "a": wait(60), "join": ALL}
+    ways = "t>a t>join a>join"
+    driver = FlowDriver(version(nodes, ways))
+    driver.send(opened())
+    driver.pause()
+    driver.publish(version({**nodes, "join": TAG}, "t>a t>join", number=2), policy="migrate")
+    driver.control("pause")
+    assert driver.executions[-1]["status"] == "paused"
+    driver.publish(version(nodes, ways, number=3), policy="migrate")
+    driver.control("resume")
+    assert (driver.executions[-1]["flowVersion"], driver.executions[-1]["status"]) == (3, "running")
+    driver.resume()
+    assert driver.commands == []
+    driver.advance(60)
+    assert (driver.executions[-1]["status"], len(driver.commands)) == ("succeeded", 1)
