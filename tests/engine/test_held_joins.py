@@ -58,7 +58,7 @@ def test_a_retried_join_waits_for_the_branch_that_is_retried_before_it() -> None
 
 
 def test_what_a_pause_holds_waits_for_branches_again_where_a_newer_version_joins_all() -> None:
-    nodes = {"t": OPEN, "a": wait(60), "join": ALL}
+    nodes: dict[str, Any] = {"t": OPEN, "a": wait(60), "join": ALL}
     ways = "t>a t>join a>join"
     driver = FlowDriver(version(nodes, ways))
     driver.send(opened())
