@@ -31,11 +31,12 @@ async def restore_parts(connect: ConnectReader, parts: Mapping[TopicPartition, T
         How many records each part took over.
 
     Raises:
-        TimeoutError: no record came for a minute, and the end was not reached.
+        TimeoutError: no record came for a minute, and the end was not reached; or the client did not start, or stop.
         aiokafka.errors.KafkaError: Kafka refuses.
     """
     consumer = connect(max_partition_fetch_bytes=FETCH_BYTES)
-    await consumer.start()
+    async with asyncio.timeout(STALL_SECONDS):
+        await consumer.start()
     try:
         consumer.assign(list(parts))
         async with asyncio.timeout(STALL_SECONDS):
@@ -45,7 +46,8 @@ async def restore_parts(connect: ConnectReader, parts: Mapping[TopicPartition, T
             consumer.seek(partition, max(part.next_offset, beginnings[partition]))
         taken = await _read(consumer, parts, ends)
     finally:
-        await consumer.stop()
+        async with asyncio.timeout(STALL_SECONDS):
+            await consumer.stop()
     for partition, part in parts.items():
         part.next_offset = max(part.next_offset, ends[partition])
     return taken

@@ -77,11 +77,11 @@ class TransactionalWriter:
         Kafka answers only when whatever the former owner left open is aborted or committed.
 
         Raises:
-            TimeoutError: Kafka did not answer within a minute.
+            TimeoutError: Kafka did not answer within a minute, or a producer did not let go.
             aiokafka.errors.KafkaError: it refuses.
         """
-        await self.close()
         async with asyncio.timeout(START_SECONDS):
+            await self.close()
             await asyncio.gather(*map(self._start, shards))
 
     async def write(self, shard: int, outputs: Iterable[Output], changelogs: Iterable[Output]) -> Mapping[str, int]:
