@@ -43,7 +43,7 @@ check: setup  ## style, types and the direction of imports
 quick: setup  ## the tests that need no service (seconds)
 	$(BIN)/pytest -m "not services"
 
-property: setup  ## the engine against the naive interpreter of tests/reference, 50,000 stories (15 minutes)
+property: setup  ## the engine against the naive interpreter of tests/reference, 50,000 stories (20 minutes of CPU)
 	MAL_REFERENCE_EXAMPLES=50000 $(BIN)/pytest tests/property/test_reference.py
 
 SECONDS ?= 600
