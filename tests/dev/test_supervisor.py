@@ -116,7 +116,7 @@ def test_after_a_kill_its_parts_end_and_the_next_one_goes_on(tmp_path: Path, sta
     first.kill()
     first.wait()
     eventually(lambda: not psutil.pid_exists(part), within_seconds=10)
-    eventually(lambda: not (tmp_path / "services.json").exists(), what="no announcement of what is gone")
+    eventually(lambda: not (tmp_path / "services.json").exists(), 60, "no announcement of what is gone")
     start()
     ready(tmp_path)
 

@@ -115,7 +115,7 @@ async def test_a_slot_of_now_is_started_once_by_however_many_workers(pipeline: P
 
 async def until_in_force(pipeline: Pipeline, flow_id: str, probe: dict[str, Any]) -> None:
     """Return when an event starts a flow; the event is repeated under new ids."""
-    async with pipeline.reading(EXECUTIONS) as reading, asyncio.timeout(20):
+    async with pipeline.reading(EXECUTIONS) as reading, asyncio.timeout(60):
         for number in range(1_000):
             await pipeline.send({**probe, "id": f"probe {number} of {flow_id}"})
             await reading.more()
