@@ -8,14 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from aiokafka.errors import KafkaError
 
 from agents.audit_reader import AuditReader
-from agents.metric_table import Samples
+from agents.metric_table import Samples, by_label
 
 LOOK_SECONDS: Final = 5.0
 TOLD_EVERY: Final = 6
@@ -92,16 +91,12 @@ class AuditHealth:
         """Return what each metric of `metric_table.AUDIT` says now."""
         reader = self.reader
         return {
-            "mal_audit_records_written_total": _labelled(reader.tally.records) if reader else {},
-            "mal_audit_rows_written_total": _labelled(reader.tally.rows) if reader else {},
-            "mal_audit_records_foreign_total": _labelled(reader.tally.foreign) if reader else {},
-            "mal_audit_lag_records": _labelled(self.lags),
+            "mal_audit_records_written_total": by_label(reader.tally.records) if reader else {},
+            "mal_audit_rows_written_total": by_label(reader.tally.rows) if reader else {},
+            "mal_audit_records_foreign_total": by_label(reader.tally.foreign) if reader else {},
+            "mal_audit_lag_records": by_label(self.lags),
             "mal_audit_last_commit_timestamp_seconds": reader.tally.committed_at if reader else 0,
             "mal_audit_postgres_away": reader is None or reader.is_away,
             "mal_live": self.why_not_live() is None,
             "mal_ready": self.why_not_ready() is None,
         }
-
-
-def _labelled(counts: Mapping[str, int] | Counter[str]) -> dict[tuple[str, ...], float]:
-    return {(name,): count for name, count in counts.items()}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
+
+from streams.batching.host import TP
 
 
 class ProgramFigures(NamedTuple):
@@ -29,3 +32,11 @@ class ShardFigures(NamedTuple):
     buffered: int = 0
     rows: Mapping[str, int] = {}
     kept: ProgramFigures = ProgramFigures()
+
+
+def by_shard(counts: Mapping[TP, int]) -> Counter[int]:
+    """Return what is counted of a shard's inputs together, by its number."""
+    summed: Counter[int] = Counter()
+    for partition, count in counts.items():
+        summed[partition.partition] += count
+    return summed

@@ -85,6 +85,11 @@ Samples = Mapping[tuple[str, ...], float] | float | Distribution
 """What a metric says now: a value for each combination of labels, one where it has none, or a distribution."""
 
 
+def by_label(counts: Mapping[str, float]) -> dict[tuple[str, ...], float]:
+    """Return counts as the samples of a metric with one label."""
+    return {(name,): count for name, count in counts.items()}
+
+
 class Figures(Protocol):
     """Something whose figures can be read."""
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from agents.figures import by_shard
 from agents.shards import Shards
 from streams.batching.host import Unread
 
@@ -49,11 +50,9 @@ class WorkerHealth:
             self._heard_at, self._heard_ms = now, unread.heard_ms
         if self._shards.ready.is_set():
             self._ready_at = now
-        readable: dict[int, int] = {}
-        for partition, count in unread.readable.items():
-            readable[partition.partition] = readable.get(partition.partition, 0) + count
+        readable = by_shard(unread.readable)
         for shard in shards:
-            has_work = shard.is_busy or shard.buffered or shard.kept.timers_due or readable.get(shard.number)
+            has_work = shard.is_busy or shard.buffered or shard.kept.timers_due or readable[shard.number]
             if not has_work or shard.holds or self._units.get(shard.number) != shard.units:
                 self._moved_at[shard.number] = now
             self._units[shard.number] = shard.units

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from agents.figures import ShardFigures
+from agents.figures import ShardFigures, by_shard
 from agents.health import Health
-from agents.metric_table import Samples
+from agents.metric_table import Samples, by_label
 from agents.shards import Shards
 from agents.tally import Tally
 from engine.systems import SYSTEMS
-from streams.batching.host import TP, Unread
+from streams.batching.host import Unread
 
 
 class WorkerFigures:
@@ -47,14 +47,14 @@ class WorkerFigures:
     def _counted(self) -> dict[str, Samples]:
         tally, counts = self._tally, self._tally.counts
         return {
-            "mal_records_total": _by_one(tally.records),
+            "mal_records_total": by_label(tally.records),
             "mal_records_skipped_total": counts["skipped"],
             "mal_records_rekeyed_total": counts["rekeyed"],
             "mal_dead_letters_total": _by_two(tally.dead_letters),
-            "mal_executions_started_total": _by_one(tally.started),
-            "mal_executions_ended_total": _by_one(tally.ended),
+            "mal_executions_started_total": by_label(tally.started),
+            "mal_executions_ended_total": by_label(tally.ended),
             "mal_decisions_total": _by_two(tally.decisions),
-            "mal_commands_total": _by_one(tally.commands),
+            "mal_commands_total": by_label(tally.commands),
             "mal_timers_fired_total": counts["timers"] + counts["slots"],
             "mal_attempts_put_off_total": counts["attempts_put_off"],
             "mal_clock_held_total": counts["clock_held"],
@@ -66,7 +66,7 @@ class WorkerFigures:
 
     @staticmethod
     def _standing(shards: list[ShardFigures], unread: Unread) -> dict[str, Samples]:
-        readable, unstable = _by_shard(unread.readable), _by_shard(unread.unstable)
+        readable, unstable = by_shard(unread.readable), by_shard(unread.unstable)
         failing = Counter(system for shard in shards for system in shard.kept.open_breakers)
         kept = {(str(shard.number),): shard for shard in shards}
         return {
@@ -84,16 +84,5 @@ class WorkerFigures:
         }
 
 
-def _by_one(counts: Counter[str]) -> dict[tuple[str, ...], float]:
-    return {(name,): count for name, count in counts.items()}
-
-
 def _by_two(counts: Counter[tuple[str, str]]) -> dict[tuple[str, ...], float]:
     return {(first, second): count for (first, second), count in counts.items()}
-
-
-def _by_shard(counts: Mapping[TP, int]) -> Counter[int]:
-    by_shard: Counter[int] = Counter()
-    for partition, count in counts.items():
-        by_shard[partition.partition] += count
-    return by_shard

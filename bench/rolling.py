@@ -21,6 +21,7 @@ from aiokafka import AIOKafkaProducer
 
 from bench.ingest import SINK, SOURCE, Case, broker, events, reader, renew
 from dev.parts import PartProcess, mal
+from dev.waiting import wait_until
 from streams.settings import Settings
 
 PARTITIONS = 8
@@ -92,11 +93,7 @@ async def load(bootstrap: str, rate: float) -> None:
 
 async def ready(worker: PartProcess) -> None:
     """Wait until a worker says that it works."""
-    async with asyncio.timeout(READY_SECONDS):
-        while not worker.is_ready():
-            if (code := worker.poll()) is not None:
-                raise RuntimeError(f"{worker.name} ended with {code}: {worker.log.read_text()[-2_000:]}")
-            await asyncio.sleep(0.02)
+    await asyncio.to_thread(wait_until, worker.name, worker.is_ready, worker.poll, READY_SECONDS, worker.log)
 
 
 @asynccontextmanager

@@ -65,9 +65,10 @@ async def apply_flows(
             if row["id"] in applied:
                 raise InvalidInputError(f"two files are the flow {row['name']!r} ({row['id']}); give one another name")
             applied[row["id"]] = _applied(row, changed=has_changed)
-            nodes, _edges = await publishing.read_drawing(connection, row["id"])
-            needs[row["id"]] = set(sub_flows.needed(nodes))
-        for flow_id in _in_order(needs) if publish else ():
+            if publish:
+                nodes, _edges = await publishing.read_drawing(connection, row["id"])
+                needs[row["id"]] = set(sub_flows.needed(nodes))
+        for flow_id in _in_order(needs):
             row, has_published = await publishing.publish(
                 connection, flow_id, policy=policy, actor=actor, now_ms=now_ms()
             )

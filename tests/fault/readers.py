@@ -78,7 +78,7 @@ async def judge(kafka: Mapping[str, Any], model: Model, acknowledged: set[str], 
         await _read(consumer, DEAD_LETTERS, lambda record: ledger.letter(record.headers))
         for table in TABLES:
             await _read(consumer, changelog(table), partial(take_row, table))
-        ends = await _ends(consumer, INPUT_TOPICS)
+        ends = await ends_of(consumer, INPUT_TOPICS)
     expected = model.end()
     verdict.findings += ledger.findings(expected)
     verdict.findings += model.state_findings(rows)
@@ -127,7 +127,7 @@ async def _read(consumer: AIOKafkaConsumer, topic: str, take: Callable[[Any], No
         await read_up_to(consumer, ends, lambda _, record: take(record))
 
 
-async def _ends(consumer: AIOKafkaConsumer, topics: tuple[str, ...]) -> dict[TopicPartition, int]:
+async def ends_of(consumer: AIOKafkaConsumer, topics: tuple[str, ...]) -> dict[TopicPartition, int]:
     ends: dict[TopicPartition, int] = await consumer.end_offsets(
         [one for topic in topics for one in _partitions(topic)]
     )
@@ -146,7 +146,7 @@ async def _open_transactions(kafka: Mapping[str, Any]) -> list[Finding]:
         consumer = AIOKafkaConsumer(**kafka, isolation_level=isolation)
         await consumer.start()
         try:
-            found.append(await _ends(consumer, topics))
+            found.append(await ends_of(consumer, topics))
         finally:
             await consumer.stop()
     stable, ends = found

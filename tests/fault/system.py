@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import psutil
-from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from dev.flows import publish
@@ -32,7 +32,7 @@ from streams.topics import COMMAND_RESULTS, EXECUTIONS
 from tests.fault.cluster import Cluster
 from tests.fault.control import CONTROL_VARIABLE, Control, died_file, write_control
 from tests.fault.proxy import Proxy
-from tests.fault.readers import SHARDS
+from tests.fault.readers import SHARDS, ends_of
 from tests.fault.watch import Watch
 from tests.fault.workload import Feeder, flows
 from tests.support.conditions import until
@@ -91,6 +91,12 @@ class Actor(Process):
         """Ask it to end, and leave it so."""
         self.is_wanted = False
         await asyncio.to_thread(self.stop)
+
+    def go_on(self, pid: int | None) -> None:
+        """Let it go on after it was frozen, where it is still that process."""
+        if self.pid == pid:
+            with suppress(ProcessLookupError):
+                self.signal(signal.SIGCONT)
 
     def resident_bytes(self) -> int:
         """How much memory it holds; 0 where it does not run."""
@@ -208,8 +214,7 @@ class System:
         consumer = committed_reader(self.cluster.kafka)
         await consumer.start()
         try:
-            partitions = [TopicPartition(topic, at) for topic in (EXECUTIONS, COMMAND_RESULTS) for at in range(SHARDS)]
-            found = await consumer.end_offsets(partitions)
+            found = await ends_of(consumer, (EXECUTIONS, COMMAND_RESULTS))
         finally:
             await consumer.stop()
         return {(one.topic, one.partition): end for one, end in found.items()}

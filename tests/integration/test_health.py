@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ from streams.topics import EXECUTIONS
 from tests.support.flows import event, version
 from tests.support.health import Probe
 from tests.support.pipeline import PARTITIONS, Pipeline, running_pipeline
-from tests.support.processes import Process
+from tests.support.processes import Process, frozen
 
 pytestmark = pytest.mark.services
 
@@ -120,12 +118,8 @@ async def test_a_frozen_broker_makes_a_worker_fail_and_it_is_well_again_after(pi
     await pipeline.send(opened("ada"))
     await pipeline.read(EXECUTIONS, 1)
     await probe.until("live", 200, 5)
-    assert pipeline.broker.pid is not None
-    os.kill(pipeline.broker.pid, signal.SIGSTOP)
-    try:
+    with frozen(pipeline.broker.pid):
         answer = await probe.until("live", 503, STALL_SECONDS + 15)
-    finally:
-        os.kill(pipeline.broker.pid, signal.SIGCONT)
     assert "Kafka has not answered for" in answer["why"]
     # It may find out only now that it has lost its shards, and end: then it is started again, as `mal up` would.
     async with asyncio.timeout(90):
@@ -143,12 +137,10 @@ async def test_a_shard_that_has_something_to_do_and_does_not_move_makes_its_work
     sending = asyncio.create_task(pipeline.stream((opened(f"c-{n % 50}", n) for n in range(100_000)), 1_000.0))
     async with pipeline.reading(EXECUTIONS) as reading:
         await reading.until(500, 30)
-    assert pipeline.broker.pid is not None
-    os.kill(pipeline.broker.pid, signal.SIGSTOP)
     try:
-        answer = await probe.until("live", 503, STALL_SECONDS + 8)
+        with frozen(pipeline.broker.pid):
+            answer = await probe.until("live", 503, STALL_SECONDS + 8)
     finally:
-        os.kill(pipeline.broker.pid, signal.SIGCONT)
         sending.cancel()
         await asyncio.wait([sending])
     assert "have something to do and have not moved for" in answer["why"]

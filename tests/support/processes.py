@@ -5,12 +5,24 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from dev.parts import Part, PartProcess
 
 READY_SECONDS = 60.0
+
+
+@contextmanager
+def frozen(pid: int | None) -> Iterator[None]:
+    """A process stands still, and goes on at the end: of what happened meanwhile it knows nothing."""
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 class Process:

@@ -3,53 +3,43 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from tests.fault.faults.kind import Kind
+from dev.kafka import KafkaBroker
+from tests.fault.faults.kind import Inflict, Kind
 from tests.fault.proxy import Proxy
 from tests.fault.system import System
+from tests.support.processes import frozen
 
 ALL_OF_THEM = 0.4
 """How often a fault of the network is one to all nodes, not to one."""
 
 
-@asynccontextmanager
-async def node_stopped(system: System, dice: random.Random) -> AsyncIterator[str]:
-    """A node is shut down in order, and started again."""
-    number = dice.randrange(len(system.cluster.nodes))
-    await asyncio.to_thread(system.cluster.nodes[number].stop)
-    try:
-        yield f"node {number}"
-    finally:
-        await system.cluster.bring_back(number)
+def node_down(take_down: Callable[[KafkaBroker], None]) -> Inflict:
+    """A node is taken down, and started again."""
 
+    @asynccontextmanager
+    async def inflict(system: System, dice: random.Random) -> AsyncIterator[str]:
+        number = dice.randrange(len(system.cluster.nodes))
+        await asyncio.to_thread(take_down, system.cluster.nodes[number])
+        try:
+            yield f"node {number}"
+        finally:
+            await system.cluster.bring_back(number)
 
-@asynccontextmanager
-async def node_killed(system: System, dice: random.Random) -> AsyncIterator[str]:
-    """A node is killed with -9, and started again."""
-    number = dice.randrange(len(system.cluster.nodes))
-    await asyncio.to_thread(system.cluster.nodes[number].kill)
-    try:
-        yield f"node {number}"
-    finally:
-        await system.cluster.bring_back(number)
+    return inflict
 
 
 @asynccontextmanager
 async def node_frozen(system: System, dice: random.Random) -> AsyncIterator[str]:
-    """A node stands still, and goes on: of what happened meanwhile it knows nothing."""
+    """A node stands still, and goes on."""
     number = dice.randrange(len(system.cluster.nodes))
-    pid = system.cluster.nodes[number].pid
-    assert pid is not None
-    os.kill(pid, signal.SIGSTOP)
     try:
-        yield f"node {number}"
+        with frozen(system.cluster.nodes[number].pid):
+            yield f"node {number}"
     finally:
-        os.kill(pid, signal.SIGCONT)
         await system.cluster.whole()
 
 
@@ -107,8 +97,8 @@ def _chosen(system: System, dice: random.Random) -> Sequence[Proxy]:
 
 
 NODES = (
-    Kind("Kafka node killed", node_killed, 4, (0.5, 3.0)),
-    Kind("Kafka node stopped and started", node_stopped, 3, (0.0, 2.0)),
+    Kind("Kafka node killed", node_down(KafkaBroker.kill), 4, (0.5, 3.0)),
+    Kind("Kafka node stopped and started", node_down(KafkaBroker.stop), 3, (0.0, 2.0)),
     Kind("Kafka node frozen", node_frozen, 4, (1.0, 6.0)),
 )
 NETWORK = (

@@ -7,11 +7,12 @@ import contextlib
 import os
 import random
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import psutil
 
+from dev.postgres import PostgresServer
 from tests.fault.faults.kind import Inflict, Kind, NotInflictedError
 from tests.fault.system import DISK_MEGABYTES, System
 
@@ -19,24 +20,18 @@ LEFT_BYTES = 256 * 1024
 """What a full disk has left."""
 
 
-@asynccontextmanager
-async def killed(system: System, dice: random.Random) -> AsyncIterator[str]:
-    """Kill -9, and start again: it recovers from its log."""
-    await asyncio.to_thread(system.postgres.kill)
-    try:
-        yield ""
-    finally:
-        await start_again(system)
+def down(take_down: Callable[[PostgresServer], None]) -> Inflict:
+    """It is taken down, and started again; after a kill it recovers from its log."""
 
+    @asynccontextmanager
+    async def inflict(system: System, dice: random.Random) -> AsyncIterator[str]:
+        await asyncio.to_thread(take_down, system.postgres)
+        try:
+            yield ""
+        finally:
+            await start_again(system)
 
-@asynccontextmanager
-async def stopped(system: System, dice: random.Random) -> AsyncIterator[str]:
-    """Shut down in order, and started again."""
-    await asyncio.to_thread(system.postgres.stop)
-    try:
-        yield ""
-    finally:
-        await start_again(system)
+    return inflict
 
 
 @asynccontextmanager
@@ -127,9 +122,7 @@ async def audit_frozen(system: System, dice: random.Random) -> AsyncIterator[str
     try:
         yield audit.name
     finally:
-        if audit.pid == pid:
-            with contextlib.suppress(ProcessLookupError):
-                audit.signal(signal.SIGCONT)
+        audit.go_on(pid)
 
 
 @asynccontextmanager
@@ -157,10 +150,10 @@ async def _answers(system: System) -> bool:
     return True
 
 
-AWAY = Kind("Postgres away for ten minutes", killed, 1, (600.0, 600.0))
+AWAY = Kind("Postgres away for ten minutes", down(PostgresServer.kill), 1, (600.0, 600.0))
 KINDS = (
-    Kind("Postgres killed", killed, 6, (0.0, 2.0)),
-    Kind("Postgres stopped and started", stopped, 4, (0.0, 2.0)),
+    Kind("Postgres killed", down(PostgresServer.kill), 6, (0.0, 2.0)),
+    Kind("Postgres stopped and started", down(PostgresServer.stop), 4, (0.0, 2.0)),
     Kind("Postgres frozen", frozen, 3, (1.0, 6.0)),
     Kind("Postgres out of disk", full, 3, (2.0, 5.0)),
     Kind("connections to Postgres cut", cut, 6),

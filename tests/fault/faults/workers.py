@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 import signal
 from collections.abc import AsyncIterator
@@ -97,9 +96,7 @@ async def frozen(system: System, dice: random.Random) -> AsyncIterator[str]:
     try:
         yield worker.name
     finally:
-        if worker.pid == pid:
-            with contextlib.suppress(ProcessLookupError):
-                worker.signal(signal.SIGCONT)
+        worker.go_on(pid)
 
 
 @asynccontextmanager
