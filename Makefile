@@ -57,7 +57,7 @@ simulate: setup  ## shards, commits and timers over a simulated log, 100,000 see
 
 # Two processes, each with services of its own: most of these tests wait, for a broker or for a session to run out.
 test: check  ## everything: checks, quick tests first, then those on real Kafka and Postgres
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
 
 format: setup  ## write the formatting that `check` asks for
 	$(BIN)/ruff check --fix .

@@ -45,16 +45,33 @@ async def begin(pipeline: Pipeline, *names: str) -> None:
     await asyncio.gather(*(worker.ready() for worker in workers))
 
 
-async def test_what_went_by_while_no_worker_ran_is_made_up_for_as_the_flow_says(pipeline: Pipeline) -> None:
-    cron, since_ms, slots = slots_gone_by(5)
-    for catch_up in ("all", "last", "none"):
-        await pipeline.publish(scheduled(f"catches-{catch_up}", cron, catchUp=catch_up), at_ms=since_ms)
-    # For the last test of this file: its first slot is the next minute.
-    await pipeline.publish(scheduled("minutely", "* * * * *"), at_ms=time.time_ns() // 1_000_000)
-    await begin(pipeline, "one", "two")
+@pytest.fixture(scope="module")
+def gone_by() -> tuple[str, int, list[str]]:
+    return slots_gone_by(5)
+
+
+@pytest.fixture(scope="module")
+def working(pipeline: Pipeline, gone_by: tuple[str, int, list[str]]) -> Pipeline:
+    """Flows whose slots went by while no worker ran, one whose first slot is the next minute, and two workers since."""
+
+    async def go() -> None:
+        cron, since_ms, _slots = gone_by
+        for catch_up in ("all", "last", "none"):
+            await pipeline.publish(scheduled(f"catches-{catch_up}", cron, catchUp=catch_up), at_ms=since_ms)
+        await pipeline.publish(scheduled("minutely", "* * * * *"), at_ms=time.time_ns() // 1_000_000)
+        await begin(pipeline, "one", "two")
+
+    asyncio.run(go())
+    return pipeline
+
+
+async def test_what_went_by_while_no_worker_ran_is_made_up_for_as_the_flow_says(
+    working: Pipeline, gone_by: tuple[str, int, list[str]]
+) -> None:
+    _cron, _since_ms, slots = gone_by
     for catch_up, made_up in (("all", slots), ("last", slots[-1:]), ("none", [])):
         flow_id = f"catches-{catch_up}"
-        told = await of_flow(pipeline, flow_id, len(slots))
+        told = await of_flow(working, flow_id, len(slots))
         ran = [record["trigger"]["timestamp"] for record in told if "seq" in record]
         missed = [record["eventId"] for record in told if record.get("reason") == "missed_slot"]
         assert ran == made_up
@@ -63,33 +80,33 @@ async def test_what_went_by_while_no_worker_ran_is_made_up_for_as_the_flow_says(
         assert {record["origin"] for record in told if "seq" in record} <= {"schedule"}
 
 
-async def test_each_member_of_a_segment_is_started_once_also_over_a_kill_9(pipeline: Pipeline) -> None:
+async def test_each_member_of_a_segment_is_started_once_also_over_a_kill_9(working: Pipeline) -> None:
     # The slots are chunks of 500 members and more in each of four shards: the kill comes between two of them.
     members = [f"member-{number}" for number in range(4_000)]
     note = ("log_event", {"message": "in"})
-    await pipeline.publish(version({"t": ("segment_updated", {}), "n": note}, "t>n", flow_id="joins"))
+    await working.publish(version({"t": ("segment_updated", {}), "n": note}, "t>n", flow_id="joins"))
 
     def joins(contact: str, **more: Any) -> dict[str, Any]:
         given = {"contactId": contact, "segmentId": "crew", "action": "add", **more}
         return {**event("segment_updated", "list_builder", **given), "id": f"{contact} {more}"}
 
-    await until_in_force(pipeline, "joins", joins("probe", segmentId="probes"))
+    await until_in_force(working, "joins", joins("probe", segmentId="probes"))
     left, others = members[:10], [f"other-{number}" for number in range(10)]
-    await pipeline.send(*map(joins, members), *(joins(one, segmentId="cast") for one in others))
-    await pipeline.send(*(joins(one, action="remove") for one in left))
+    await working.send(*map(joins, members), *(joins(one, segmentId="cast") for one in others))
+    await working.send(*(joins(one, action="remove") for one in left))
     of_members = {*members, *others}
-    await pipeline.told(
+    await working.told(
         lambda record: (record["subject"] or {}).get("id") in of_members, len(members) + len(left) + len(others), 60
     )
     cron, since_ms, slots = slots_gone_by(3)
-    doomed = pipeline.worker("three")
+    doomed = working.worker("three")
     await doomed.begin()
-    await pipeline.publish(scheduled("drip", cron, segmentId="crew", catchUp="all"), at_ms=since_ms)
+    await working.publish(scheduled("drip", cron, segmentId="crew", catchUp="all"), at_ms=since_ms)
     expected = {(contact, slot) for contact in members[10:] for slot in slots}
-    first = await of_flow(pipeline, "drip", 1)
+    first = await of_flow(working, "drip", 1)
     doomed.kill()
     assert 0 < len(first) < len(expected)
-    told = await of_flow(pipeline, "drip", len(expected), 90)
+    told = await of_flow(working, "drip", len(expected), 90)
     assert Counter((record["subject"]["id"], record["trigger"]["timestamp"]) for record in told) == dict.fromkeys(
         expected, 1
     )
@@ -97,16 +114,16 @@ async def test_each_member_of_a_segment_is_started_once_also_over_a_kill_9(pipel
     assert {record["steps"][1]["output"]["message"] for record in told} == {f"{slot} {one}" for one, slot in expected}
 
 
-async def test_a_slot_of_now_is_started_once_by_however_many_workers(pipeline: Pipeline) -> None:
+async def test_a_slot_of_now_is_started_once_by_however_many_workers(working: Pipeline) -> None:
     # Two workers, one that was killed, and the shards of it handed over: each minute since then is there once.
-    await begin(pipeline, "three")
+    await begin(working, "three")
     now_ms = time.time_ns() // 1_000_000
     slot = rfc3339(now_ms // MINUTE_MS * MINUTE_MS + MINUTE_MS)
-    told = await pipeline.told(
+    told = await working.told(
         lambda record: record.get("flowId") == "minutely" and record["trigger"]["timestamp"] == slot, 1, 75
     )
     assert told[0]["startedAt"] == slot
-    async with pipeline.reading(EXECUTIONS) as reading:
+    async with working.reading(EXECUTIONS) as reading:
         await reading.settle()
         told = [record for record in values(reading.records) if record.get("flowId") == "minutely"]
     assert set(Counter(record["trigger"]["timestamp"] for record in told).values()) == {1}
