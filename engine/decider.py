@@ -66,7 +66,7 @@ class Decider:
         self._decisions = Decisions(sink)
         self._executions = Executions(self._rows, Bookkeeping(self._rows, sink), self._decisions, time_scale)
         self._slots = Slots(self._rows, sink, self._executions, self._decisions, time_scale=time_scale, is_home=is_home)
-        self._folding = Folding(self._rows, sink, self._slots)
+        self._folding = Folding(self._rows, sink, self._slots, self._decisions)
 
     def event(self, event: Event, source: Source, index: Index, moment: Moment, origin: Origin = "live") -> None:
         """Decide a domain event."""
@@ -83,7 +83,7 @@ class Decider:
             return
         entity = facts.told_of(event)
         if entity == event.subject:
-            self._folding.fold(key, row, event, event.subject, index, moment)
+            self._folding.fold(key, row, event, source, event.subject, index, moment)
         elif entity is not None:
             self._sink.fact(entity, event)
         self._rows.put_subject(key, row)
@@ -179,7 +179,7 @@ class Decider:
         key = row_key(event.scope, entity)
         row = self._rows.subject(key)
         if self._rows.seen(key, row).add(mark_of(event.source, event.id), moment.now_ms):
-            self._folding.fold(key, row, event, entity, index, moment)
+            self._folding.fold(key, row, event, None, entity, index, moment)
             self._rows.put_subject(key, row)
 
     def timer(self, execution: ExecutionId, node_id: NodeId, visit: int, index: Index, moment: Moment) -> None:

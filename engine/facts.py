@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from engine.events import Event, opaque_id
+from engine.outputs import json_bytes
 from engine.types import Json, Subject
 from engine.wire import rfc3339
 
@@ -17,6 +18,10 @@ Row = dict[str, Json]
 
 BROADCAST_TYPES: Final = frozenset({"campaign", "release", "user"})
 """Kinds of subject whose facts every shard can read (product.md section 3)."""
+
+MAX_BYTES: Final = 1024 * 1024
+"""Of one facts row as JSON, about: it is written with every event of its subject, and goes to every shard where it is
+broadcast. What would make it longer is not kept."""
 
 DAYS_KEPT: Final = 366
 DAY_MS: Final = 86_400_000
@@ -27,6 +32,8 @@ _WORDS: Final = (
     ("replied", "replyCount", "lastRepliedAt"),
 )
 _NOTHING: Final = (0, 0, 0, 0, 0, 0)
+_COUNTS_BYTES: Final = 64
+"""Of what is counted of one campaign, about."""
 
 
 def told_of(event: Event) -> Subject | None:
@@ -47,20 +54,27 @@ def told_of(event: Event) -> Subject | None:
     return None
 
 
-def fold(row: Row, event: Event) -> None:
-    """Change a facts row by what an event tells of its entity. Values of a wrong type change nothing."""
+def fold(row: Row, event: Event) -> bool:
+    """Change a facts row by what an event tells of its entity. Values of a wrong type change nothing.
+
+    Returns:
+        Whether all of it is kept: what the row has no room for (`MAX_BYTES`) is not.
+    """
     change = _FOLDS.get(event.type)
-    if change is not None:
-        change(row, event)
+    return change is None or change(row, event)
 
 
-def _engage(row: Row, event: Event) -> None:
+def _engage(row: Row, event: Event) -> bool:
     kind = _KINDS[event.type]
     at = event.timestamp_ms
     campaigns: Row = row.setdefault("engagement", {})
-    # "" is no id of a campaign, so it can stand for all of them.
     campaign_id = opaque_id(event.payload.get("campaignId"))
-    for campaign in (campaign_id, "") if campaign_id else ("",):
+    # "" is no id of a campaign, so it can stand for all of them.
+    counted, is_kept = [""], True
+    if campaign_id:
+        is_kept = campaign_id in campaigns or _has_room(row, json_bytes(campaign_id) + _COUNTS_BYTES)
+        counted += [campaign_id] if is_kept else []
+    for campaign in counted:
         counts = campaigns.get(campaign)
         if counts is None:
             campaigns[campaign] = counts = list(_NOTHING)
@@ -73,77 +87,104 @@ def _engage(row: Row, event: Event) -> None:
         while len(days) > DAYS_KEPT:
             del days[min(days, key=int)]
     days[day][kind] += 1
+    return is_kept
 
 
-def _add_contact(row: Row, event: Event) -> None:
-    _profile(row, {key: event.payload.get(key) for key in ("name", "email", "source")})
+def _add_contact(row: Row, event: Event) -> bool:
+    kept = [_profile(row, {key: event.payload.get(key) for key in ("name", "email", "source")})]
     tags = event.payload.get("tags")
     if isinstance(tags, list):
-        for tag in tags:
-            _include(row, "tags", tag)
+        kept += [_include(row, "tags", tag) for tag in tags]
+    return all(kept)
 
 
-def _tag(row: Row, event: Event) -> None:
-    _include(row, "tags", event.payload.get("tag"))
+def _tag(row: Row, event: Event) -> bool:
+    return _include(row, "tags", event.payload.get("tag"))
 
 
-def _untag(row: Row, event: Event) -> None:
-    _exclude(row, "tags", event.payload.get("tag"))
+def _untag(row: Row, event: Event) -> bool:
+    return _exclude(row, "tags", event.payload.get("tag"))
 
 
-def _segment(row: Row, event: Event) -> None:
+def _segment(row: Row, event: Event) -> bool:
     change = _exclude if event.payload.get("action") == "remove" else _include
-    change(row, "segments", opaque_id(event.payload.get("segmentId")))
+    return change(row, "segments", opaque_id(event.payload.get("segmentId")))
 
 
-def _context(row: Row, event: Event) -> None:
+def _context(row: Row, event: Event) -> bool:
     attributes = event.payload.get("attributes")
-    if isinstance(attributes, dict):
-        _profile(row, attributes)
+    return _profile(row, attributes) if isinstance(attributes, dict) else True
 
 
-def _campaign_created(row: Row, event: Event) -> None:
-    _profile(row, {key: event.payload.get(key) for key in ("name", "campaignType", "genre", "status")})
+def _campaign_created(row: Row, event: Event) -> bool:
+    return _profile(row, {key: event.payload.get(key) for key in ("name", "campaignType", "genre", "status")})
 
 
-def _campaign_status(row: Row, event: Event) -> None:
-    _profile(row, {"status": event.payload.get("newStatus")})
+def _campaign_status(row: Row, event: Event) -> bool:
+    return _profile(row, {"status": event.payload.get("newStatus")})
 
 
-def _campaign_metrics(row: Row, event: Event) -> None:
+def _campaign_metrics(row: Row, event: Event) -> bool:
     metrics = event.payload.get("metrics")
-    if isinstance(metrics, dict):
-        known: Row = row.setdefault("metrics", {})
-        known.update((name, value) for name, value in metrics.items() if type(value) in (int, float))
+    if not isinstance(metrics, dict):
+        return True
+    return _update(row, "metrics", {name: value for name, value in metrics.items() if type(value) in (int, float)})
 
 
-def _fingerprint(row: Row, event: Event) -> None:
-    _profile(row, {"fingerprint": event.payload.get("fingerprint")})
+def _fingerprint(row: Row, event: Event) -> bool:
+    return _profile(row, {"fingerprint": event.payload.get("fingerprint")})
 
 
-def _release(row: Row, event: Event) -> None:
-    _profile(row, {key: event.payload.get(key) for key in _RELEASE_KEYS})
+def _release(row: Row, event: Event) -> bool:
+    return _profile(row, {key: event.payload.get(key) for key in _RELEASE_KEYS})
 
 
-def _profile(row: Row, attributes: Mapping[str, Json]) -> None:
-    profile: Row = row.setdefault("profile", {})
-    profile.update((key, value) for key, value in attributes.items() if value is not None)
+def _profile(row: Row, attributes: Mapping[str, Json]) -> bool:
+    return _update(row, "profile", {key: value for key, value in attributes.items() if value is not None})
 
 
-def _include(row: Row, field: str, item: Json) -> None:
+def _update(row: Row, field: str, changes: Mapping[str, Json]) -> bool:
+    known: Row = row.setdefault(field, {})
+    is_kept = True
+    for name, value in changes.items():
+        longer = json_bytes({name: value}) - (json_bytes({name: known[name]}) if name in known else 0)
+        if _has_room(row, longer):
+            known[name] = value
+        else:
+            is_kept = False
+    return is_kept
+
+
+def _include(row: Row, field: str, item: Json) -> bool:
     items: list[str] = row.setdefault(field, [])
-    if type(item) is str and item and item not in items:
-        items.append(item)
+    if type(item) is not str or not item or item in items:
+        return True
+    if not _has_room(row, json_bytes([item])):
+        return False
+    items.append(item)
+    return True
 
 
-def _exclude(row: Row, field: str, item: Json) -> None:
+def _exclude(row: Row, field: str, item: Json) -> bool:
     items: list[str] = row.setdefault(field, [])
     if item in items:
         items.remove(item)
+        _has_room(row, -json_bytes([item]))
+    return True
+
+
+def _has_room(row: Row, longer: int) -> bool:
+    """Whether a facts row may get so many bytes longer; if so, they count from now on. The days are not counted."""
+    # Rows of before have no count.
+    known: int = row["bytes"] if "bytes" in row else json_bytes(row)
+    if longer > 0 and known + longer > MAX_BYTES:
+        return False
+    row["bytes"] = known + longer
+    return True
 
 
 _RELEASE_KEYS: Final = ("releaseDate", "daysUntilRelease", "releaseType", "artistName", "releaseName")
-_FOLDS: Final[Mapping[str, Callable[[Row, Event], None]]] = {
+_FOLDS: Final[Mapping[str, Callable[[Row, Event], bool]]] = {
     "email_open": _engage,
     "email_click": _engage,
     "email_reply": _engage,

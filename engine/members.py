@@ -11,6 +11,12 @@ from typing import Final
 from engine.types import Json, Scope
 
 PAGES: Final = 256
+
+MAX_MEMBERS: Final = 16_384
+"""On one page, which is four million in a shard."""
+MAX_ID_CHARS: Final = 256
+"""Of a contact that is kept on a page: a row must fit into its topic, whoever is in it."""
+
 Page = dict[str, Json]
 
 
@@ -22,6 +28,11 @@ def members_key(scope: Scope, segment_id: str, page: int) -> str:
 def page_of(contact_id: str) -> int:
     """Return the page that a contact is on."""
     return blake2b(contact_id.encode("utf-8", "surrogatepass"), digest_size=1).digest()[0]
+
+
+def has_room(page: Page | None, contact_id: str) -> bool:
+    """Whether a contact may be added to a page that it is not on."""
+    return len(contact_id) <= MAX_ID_CHARS and (not page or len(page["ids"]) < MAX_MEMBERS)
 
 
 def changed(page: Page | None, contact_id: str, *, is_member: bool) -> Page | None:

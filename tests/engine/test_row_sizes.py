@@ -1,12 +1,14 @@
 """The rows beside an execution: however long and hostile their history, none outgrows its topic."""
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 import pytest
 
-from engine import countdowns, entered, goals
+from engine import countdowns, entered, facts, goals, members
 from engine.entered import new_entry
+from engine.events import read_event
 from engine.types import Subject
 from engine.wire import rfc3339
 from tests.support.driver import START_MS, FlowDriver, plain
@@ -120,6 +122,89 @@ def test_an_awaited_command_does_not_repeat_the_id_of_its_subject_or_the_whole_o
     driver.answer(0)
     [late] = driver.decisions
     assert (late["reason"], late["subject"]) == ("late_result", {"type": "contact", "id": contact})
+
+
+class TestFacts:
+    def facts_of(self, driver: FlowDriver, key: str = "7:contactc1") -> dict[str, Any]:
+        [row] = [row for name, row in driver.tables.rows["subjects"].items() if name.endswith(key)]
+        found: dict[str, Any] = plain(row)["facts"]
+        return found
+
+    @pytest.mark.parametrize(("kind", "told"), [
+        ("contact_tagged", lambda long: {"tag": long}),
+        ("contact_added", lambda long: {"tags": [long]}),
+        ("email_open", lambda long: {"campaignId": long}),
+        ("segment_updated", lambda long: {"segmentId": long, "action": "add"}),
+    ])  # fmt: skip
+    def test_what_there_is_no_room_for_is_not_kept_and_that_is_told(
+        self, kind: str, told: Callable[[str], dict[str, Any]]
+    ) -> None:
+        driver = FlowDriver(version({"t": OPEN, "n": ("log_event", {"message": "x"})}, "t>n"))
+        for number in range(40):
+            driver.send(event(kind, contactId="c1", **told(f"{number}{'x' * 900_000}")))
+        assert [one["reason"] for one in driver.decisions] == ["facts_full"] * 39
+        assert all(one["decision"] == "suppressed" and one["flowId"] is None for one in driver.decisions)
+        assert len(orjson.dumps(self.facts_of(driver))) < MIB
+        # No more is kept of them; they match all the same, and what is small has room.
+        assert len(driver.executions) == (40 if kind == "email_open" else 0)
+        driver.send(event("contact_tagged", contactId="c1", tag="small"))
+        assert self.facts_of(driver)["tags"][-1] == "small"
+
+    def test_attributes_of_a_broadcast_row_too_and_what_leaves_makes_room(self) -> None:
+        driver = FlowDriver(version({"t": OPEN, "w": WAIT}, "t>w"), all_facts=True)
+
+        def told(name: str, value: str) -> None:
+            attributes = {name: value}
+            driver.send(event(
+                "context_updated", "fusion", entityType="user", entityId="user_001", attributes=attributes
+            ))  # fmt: skip
+
+        told("one", "x" * 900_000)
+        told("two", "y" * 900_000)
+        assert [one["reason"] for one in driver.decisions] == ["facts_full"]
+        told("one", "short")
+        told("two", "y" * 900_000)
+        assert len(driver.decisions) == 1
+        [row] = driver.entities.values()
+        assert (row["profile"]["one"], len(row["profile"]["two"])) == ("short", 900_000)
+
+    def test_a_tag_that_was_removed_leaves_its_room(self) -> None:
+        driver = FlowDriver(version({"t": OPEN, "w": WAIT}, "t>w"))
+        for number in range(5):
+            driver.send(event("contact_tagged", "list_builder", contactId="c1", tag=f"{number}{'x' * 900_000}"))
+            driver.send(event("contact_untagged", "list_builder", contactId="c1", tag=f"{number}{'x' * 900_000}"))
+        assert driver.decisions == []
+        assert self.facts_of(driver)["bytes"] < 64
+
+    def test_a_row_of_before_is_measured_once(self) -> None:
+        row: dict[str, Any] = {"tags": ["x" * facts.MAX_BYTES]}
+        tagged = read_event(
+            {**event("contact_tagged", "list_builder", contactId="c1", tag="small")},
+            default_id="e",
+            default_timestamp_ms=1,
+        )
+        assert not facts.fold(row, tagged)
+        assert row["tags"] == ["x" * facts.MAX_BYTES]
+
+
+class TestMembers:
+    def joins(self, contact: str) -> dict[str, Any]:
+        return event("segment_updated", "list_builder", contactId=contact, segmentId="crew", action="add")
+
+    def test_a_page_has_so_many_members_and_ids_of_such_a_length(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(members, "MAX_MEMBERS", 2)
+        monkeypatch.setattr(members, "page_of", lambda _contact: 0)
+        driver = FlowDriver(version({"t": OPEN, "w": WAIT}, "t>w"))
+        for contact in ("a", "c" * 257, "b", "d"):
+            driver.send(self.joins(contact))
+        [page] = [plain(row) for key, row in driver.tables.rows["subjects"].items() if key.startswith("\x1fmembers")]
+        assert page == {"ids": ["a", "b"]}
+        assert [(one["reason"], one["subject"]["id"]) for one in driver.decisions] == [
+            ("facts_full", "c" * 257), ("facts_full", "d"),
+        ]  # fmt: skip
+
+    def test_the_largest_page_fits(self) -> None:
+        assert members.MAX_MEMBERS * members.MAX_ID_CHARS * len("é".encode()) < 16 * MIB
 
 
 class TestGoals:
