@@ -64,6 +64,15 @@ def shown(value: Json) -> str:
     return text if len(text) <= MAX_SHOWN_CHARS else f"{text[: MAX_SHOWN_CHARS - 3]}..."
 
 
+def kind_of(value: Json) -> str:
+    """Say what a value is without showing it: for logs, where the values of records are nobody's to read."""
+    if isinstance(value, str):
+        return f"a text of {len(value):,} characters"
+    if isinstance(value, (bool, type(None))):
+        return json.dumps(value)
+    return "a number" if isinstance(value, (int, float)) else shown(value)
+
+
 def one_of(names: Iterable[str]) -> str:
     """List names for a message, sorted."""
     return ", ".join(sorted(names))

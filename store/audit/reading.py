@@ -12,7 +12,7 @@ from typing import Final
 
 import orjson
 
-from engine.problems import shown
+from engine.problems import kind_of
 from engine.types import Json
 
 MAX_ID_CHARS: Final = 200
@@ -43,7 +43,7 @@ def read_object(value: bytes | None) -> dict[str, Json]:
     except orjson.JSONDecodeError as error:
         raise ForeignRecordError(f"it is no JSON: {error}") from error
     if not isinstance(record, dict):
-        raise ForeignRecordError(f"it is no object but {shown(record)}")
+        raise ForeignRecordError(f"it is no object but {kind_of(record)}")
     return record
 
 
@@ -56,7 +56,7 @@ def identity(record: Mapping[str, Json], name: str) -> str:
     value = record.get(name)
     if isinstance(value, str) and 0 < len(value) <= MAX_ID_CHARS:
         return value
-    raise ForeignRecordError(f"{name} is {shown(value)}, not an id of 1 to {MAX_ID_CHARS} characters")
+    raise ForeignRecordError(f"{name} is {kind_of(value)}, not an id of 1 to {MAX_ID_CHARS} characters")
 
 
 def text(record: Mapping[str, Json], name: str) -> str:
@@ -68,7 +68,7 @@ def text(record: Mapping[str, Json], name: str) -> str:
     value = record.get(name)
     if isinstance(value, str):
         return value
-    raise ForeignRecordError(f"{name} is {shown(value)}, not text")
+    raise ForeignRecordError(f"{name} is {kind_of(value)}, not text")
 
 
 def text_or_none(record: Mapping[str, Json], name: str) -> str | None:
@@ -89,7 +89,7 @@ def number(record: Mapping[str, Json], name: str) -> int:
     value = record.get(name)
     if type(value) is int and 0 <= value <= MAX_INTEGER:
         return value
-    raise ForeignRecordError(f"{name} is {shown(value)}, not a whole number from 0 to {MAX_INTEGER:,}")
+    raise ForeignRecordError(f"{name} is {kind_of(value)}, not a whole number from 0 to {MAX_INTEGER:,}")
 
 
 def moment(record: Mapping[str, Json], name: str) -> datetime:
@@ -104,7 +104,7 @@ def moment(record: Mapping[str, Json], name: str) -> datetime:
     except (TypeError, ValueError):
         read = None
     if read is None or read.tzinfo is None:
-        raise ForeignRecordError(f"{name} is {shown(value)}, not a time like 2026-11-01T10:30:00Z")
+        raise ForeignRecordError(f"{name} is {kind_of(value)}, not a time like 2026-11-01T10:30:00Z")
     return read
 
 
@@ -127,7 +127,7 @@ def subject(record: Mapping[str, Json]) -> tuple[str | None, str | None]:
     if value is None:
         return None, None
     if not isinstance(value, dict):
-        raise ForeignRecordError(f"subject is {shown(value)}, not an object")
+        raise ForeignRecordError(f"subject is {kind_of(value)}, not an object")
     return text(value, "type"), text(value, "id")
 
 

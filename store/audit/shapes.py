@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from engine.problems import shown
+from engine.problems import kind_of
 from engine.types import Json
 from store.audit import reading
 from store.audit.log_batch import LogRecord
@@ -87,7 +87,7 @@ def answer_row(record: Mapping[str, Json], written: LogRecord) -> tuple[tuple[st
     key = reading.identity(record, "commandId"), reading.number(record, "attempt")
     retryable = record.get("retryable")
     if retryable is not None and not isinstance(retryable, bool):
-        raise ForeignRecordError(f"retryable is {shown(retryable)}, not true or false")
+        raise ForeignRecordError(f"retryable is {kind_of(retryable)}, not true or false")
     return key, (
         *key, reading.text(record, "status"), retryable, reading.json_or_none(record.get("error")),
         reading.json_or_none(record.get("output")), reading.rest(record, _ANSWER),
@@ -97,13 +97,13 @@ def answer_row(record: Mapping[str, Json], written: LogRecord) -> tuple[tuple[st
 
 def _step_rows(key: ExecutionKey, seq: int, steps: Json) -> Iterator[tuple[tuple[str, int], Row]]:
     if not isinstance(steps, list):
-        raise ForeignRecordError(f"steps is {shown(steps)}, not a list")
+        raise ForeignRecordError(f"steps is {kind_of(steps)}, not a list")
     for place, step in enumerate(steps):
         if not isinstance(step, dict):
-            raise ForeignRecordError(f"a step is {shown(step)}, not an object")
+            raise ForeignRecordError(f"a step is {kind_of(step)}, not an object")
         command_ids = step.get("commandIds") or []
         if not isinstance(command_ids, list) or not all(isinstance(each, str) for each in command_ids):
-            raise ForeignRecordError(f"commandIds is {shown(command_ids)}, not a list of ids")
+            raise ForeignRecordError(f"commandIds is {kind_of(command_ids)}, not a list of ids")
         step_key = reading.identity(step, "nodeId"), reading.number(step, "visit")
         yield step_key, (
             key.id, *step_key, seq, seq * PLACES + place, reading.number(step, "try"), reading.text(step, "type"),

@@ -105,7 +105,7 @@ class AuditWriter:
             # Nothing may stop the audit: the one record that cannot be stored is named and passed.
             without = LogBatch(batch.topic, batch.partition, batch.from_offset, batch.next_offset, ())
             passed = await self._write_whole(without, read)
-            return Written(passed.next_offset, 0, {batch.records[0].offset: f"it cannot be stored: {error}"})
+            return Written(passed.next_offset, 0, {batch.records[0].offset: f"it cannot be stored: {_why(error)}"})
 
     async def _write_whole(self, batch: LogBatch, read: Callable[[LogBatch], Rows]) -> Written:
         rows = read(batch)
@@ -156,3 +156,9 @@ async def _copied(connection: Connection, table: Table, rows: Sequence[Row]) -> 
 
 async def _copy(connection: Connection, relation: str, table: Table, rows: Sequence[Row]) -> None:
     await connection.copy_records_to_table(relation, records=rows, columns=table.columns)
+
+
+def _why(error: Exception) -> str:
+    """Say what Postgres refuses. Not in its words, which quote the row: the message of this goes into a log."""
+    place = (getattr(error, "constraint_name", None), getattr(error, "column_name", None))
+    return " ".join((type(error).__name__, *(name for name in place if name)))

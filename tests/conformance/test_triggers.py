@@ -135,6 +135,12 @@ def test_a_trigger_takes_no_templates() -> None:
     assert faults == [("config.campaignId", "config.campaignId: a trigger takes no templates; write the value itself")]
 
 
+def test_a_reply_is_searched_for_so_many_keywords_and_no_more() -> None:
+    _, faults = check_config(node_types()["email_reply"], {"requiredKeywords": ["a"] * 101})
+    assert [path for path, _ in faults] == ["config.requiredKeywords"]
+    assert "must have 100 at most, it has 101" in faults[0][1]
+
+
 def test_the_trigger_is_the_first_step_and_its_output_is_the_payload() -> None:
     driver = FlowDriver(version({"t": ("email_open", {})}, ""))
     driver.send(opened())

@@ -11,12 +11,17 @@ from engine.nodes.base import TriggerType
 from engine.nodes.campaigns import CampaignChoice, chosen, of_chosen_campaign, warn_never
 from engine.nodes.fields import AnyTexts
 
+MAX_KEYWORDS: Final = 100
+"""Each is looked for in the whole text of every reply."""
+
 
 class EmailReply(CampaignChoice):
     """Which replies."""
 
     required_keywords: AnyTexts | None = Field(
-        default=None, description="Only replies with at least one of these in their text, in capitals or not."
+        default=None,
+        max_length=MAX_KEYWORDS,
+        description=f"Only replies with one of these in their text, in capitals or not; {MAX_KEYWORDS} at most.",
     )
 
 
