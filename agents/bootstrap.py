@@ -28,13 +28,13 @@ from agents.worker_metrics import WorkerFigures
 from agents.worldview import BroadcastEntities, PublishedFlows
 from streams.admin import check_topics
 from streams.batching.restore import restore_parts
-from streams.batching.writers import OutputsFirstWriter, TransactionalWriter, UnitWriter
+from streams.batching.writers import CommandsFirstWriter, TransactionalWriter, UnitWriter
 from streams.compacted import CompactedReader
 from streams.consumers import committed_reader
 from streams.logs import configure_logging
 from streams.readiness import READY_VARIABLE, say_ready
 from streams.settings import Settings
-from streams.topics import ENTITIES, FLOWS, INPUT_TOPICS
+from streams.topics import COMMAND_TOPICS, ENTITIES, FLOWS, INPUT_TOPICS
 
 if TYPE_CHECKING:
     from agents.tracing import Tracing
@@ -77,8 +77,11 @@ async def _run(settings: Settings) -> None:
     readers = [CompactedReader(kafka, FLOWS, flows.apply), CompactedReader(kafka, ENTITIES, entities.apply)]
     tally, tracing = Tally(), _tracing(os.environ)
     connect = partial(AIOKafkaProducer, **kafka)
-    make_writer = TransactionalWriter if settings.processing == "exactly_once" else OutputsFirstWriter
-    writer: UnitWriter = make_writer(connect, _wall_ms, APP_ID)
+    writer: UnitWriter = (
+        TransactionalWriter(connect, _wall_ms, APP_ID)
+        if settings.processing == "exactly_once"
+        else CommandsFirstWriter(connect, _wall_ms, APP_ID, COMMAND_TOPICS)
+    )
     shards = Shards(
         topics=INPUT_TOPICS,
         writer=writer,

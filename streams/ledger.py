@@ -13,14 +13,12 @@ from typing import Any, Final
 
 import orjson
 
-from engine.systems import SYSTEMS
 from engine.types import Json
 from streams.events import Record
 from streams.reading import read_between
-from streams.topics import EXECUTIONS
+from streams.topics import COMMAND_TOPICS, EXECUTIONS
 
 MARGIN_MS: Final = 60_000
-COMMANDS: Final = tuple(system.commands_topic for system in SYSTEMS if system.commands_topic)
 
 
 @dataclass(slots=True)
@@ -132,7 +130,7 @@ async def keep_ledger(
         else:
             ledger.take_command(record)
 
-    await read_between(kafka, (EXECUTIONS, *COMMANDS), from_ms - MARGIN_MS, to_ms + MARGIN_MS, take)
+    await read_between(kafka, (EXECUTIONS, *COMMAND_TOPICS), from_ms - MARGIN_MS, to_ms + MARGIN_MS, take)
     return ledger
 
 

@@ -81,9 +81,11 @@ def changelog(table: str) -> str:
     return f"mal-{table}-changelog"
 
 
+COMMAND_TOPICS: Final = tuple(system.commands_topic for system in SYSTEMS if system.commands_topic)
+
 TOPICS: Final[tuple[Topic, ...]] = (
     *(Topic(system.events_topic, _INPUT) for system in SYSTEMS),
-    *(Topic(system.commands_topic, _COMMANDS) for system in SYSTEMS if system.commands_topic),
+    *(Topic(topic, _COMMANDS) for topic in COMMAND_TOPICS),
     Topic(COMMAND_RESULTS, _INPUT),
     Topic(TRIGGERS, _TRIGGERS),
     Topic(EXECUTIONS, _KEPT),

@@ -1,7 +1,7 @@
 """Writes units of commit: the outputs of a shard and its changelogs, as whole record batches.
 
 `TransactionalWriter` makes each unit one Kafka transaction of a producer that belongs to the shard; a new owner of the
-shard fences the old one by it. `OutputsFirstWriter` leaves the outputs out of it. Every await has a bound.
+shard fences the old one by it. `CommandsFirstWriter` leaves commands out of it. Every await has a bound.
 """
 
 from __future__ import annotations
@@ -116,42 +116,53 @@ class TransactionalWriter:
         await producer.start()
 
 
-class OutputsFirstWriter(TransactionalWriter):
-    """Outputs first, visible as soon as Kafka has them; then the state, in a transaction as above.
+class CommandsFirstWriter(TransactionalWriter):
+    """Some topics first, visible as soon as Kafka has them; then all the rest, in a transaction as above.
 
-    A crash between the two repeats outputs, with the same ids. State is never torn, and no other than a shard's owner
-    writes it: a plain producer could leave half a unit's rows, or those of a worker that had lost the shard.
+    A crash between the two repeats what went first, with the same ids. State is never torn, what is told of it is there
+    once with it, and no other than a shard's owner writes either: a plain producer could leave half a unit, or that of
+    a worker that had lost the shard.
+
+    Args:
+        connect: makes a producer.
+        wall_ms: reads the wall clock, for the timestamps of records.
+        app_id: as above.
+        first: the topics that go first.
     """
 
-    def __init__(self, connect: Connect, wall_ms: Callable[[], int], app_id: str) -> None:
+    def __init__(self, connect: Connect, wall_ms: Callable[[], int], app_id: str, first: Collection[str]) -> None:
         super().__init__(connect, wall_ms, app_id)
-        self._outputs: Producer | None = None
+        self._first = frozenset(first)
+        self._commands: Producer | None = None
 
     async def open(self, shards: Collection[int]) -> None:
-        """Fence as above, and connect the producer of outputs."""
+        """Fence as above, and connect the producer of what goes first."""
         await super().open(shards)
-        self._outputs = self._connect(enable_idempotence=True, **_PRODUCING)
+        self._commands = self._connect(enable_idempotence=True, **_PRODUCING)
         async with asyncio.timeout(START_SECONDS):
-            await self._outputs.start()
+            await self._commands.start()
 
     async def write(self, shard: int, outputs: Iterable[Output], changelogs: Iterable[Output]) -> Mapping[str, int]:
-        """Write outputs, await them, then write changelogs in one transaction.
+        """Write what goes first, await it, then write the rest in one transaction.
 
         Raises:
-            TimeoutError, aiokafka.errors.KafkaError: as above; outputs may be there then.
+            TimeoutError, aiokafka.errors.KafkaError: as above; what goes first may be there then.
         """
-        if self._outputs is None:
+        if self._commands is None:
             raise AssertionError("open the writer first")
+        first, rest = list[Output](), list[Output]()
+        for output in outputs:
+            (first if output.topic in self._first else rest).append(output)
         async with asyncio.timeout(UNIT_SECONDS):
-            await _send(self._outputs, outputs, self._wall_ms())
-            return await super().write(shard, (), changelogs)
+            await _send(self._commands, first, self._wall_ms())
+            return await super().write(shard, rest, changelogs)
 
     async def close(self) -> None:
         """Stop all producers."""
         await super().close()
-        outputs, self._outputs = self._outputs, None
-        if outputs is not None:
-            await outputs.stop()
+        commands, self._commands = self._commands, None
+        if commands is not None:
+            await commands.stop()
 
 
 async def _send(producer: Producer, records: Iterable[Output], now_ms: int) -> dict[str, int]:

@@ -15,13 +15,14 @@ from tests.simulation.world import World
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run stands at its end. `tables` are what the workers hold of each shard."""
+    """How a run stands at its end. `tables` are what the workers hold of each shard; `is_once`, what they promised."""
 
     log: Log
     tape: Tape
     group: Group
     world: World
     tables: Mapping[int, Mapping[str, TablePart]]
+    is_once: bool
 
     def records(self, topic: str, shard: int) -> list[Any]:
         """Return what is committed in a partition."""

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from agents.shard import POSITIONS, POSITIONS_KEY, read_positions
 from streams.batching.table import TablePart
-from streams.topics import TABLES, changelog
+from streams.topics import COMMAND_TOPICS, TABLES, changelog
 from tests.simulation.ending import Ending
 from tests.simulation.log import Place, Transaction
 from tests.simulation.reference import Reference
@@ -43,6 +43,9 @@ def differences(ending: Ending, shard: int) -> Iterator[str]:
     _play_rest(ending, shard, reference, offsets, problems)
     reference.still_due(_end_ms(lineage) + HOUR_MS)
     yield from problems
+    if not ending.is_once:
+        commands = {place: expected.pop(place) for place in list(expected) if place[0] in COMMAND_TOPICS}
+        yield from _commands_missing(ending, shard, commands)
     yield from _outputs_differ(ending, shard, expected)
     for table in TABLES:
         if table == POSITIONS:
@@ -140,14 +143,28 @@ def _outputs_differ(ending: Ending, shard: int, expected: Mapping[Place, list[An
             if entry.is_committed and entry.transaction is not None and _shard_of(entry.transaction) == shard:
                 written.setdefault(place, []).append(entry.record)
     for place in sorted(expected.keys() | written.keys()):
-        ours = [(one.key, one.value, tuple(one.headers)) for one in expected.get(place, ())]
-        theirs = [(one.key, one.value, tuple(one.headers)) for one in written.get(place, ())]
+        ours = [*map(_content, expected.get(place, ()))]
+        theirs = [*map(_content, written.get(place, ()))]
         if ours != theirs:
             first = next((n for n, (one, two) in enumerate(zip(ours, theirs, strict=False)) if one != two), None)
             yield (
                 f"shard {shard}: {place[0]} {place[1]} has {len(theirs)} records, without trouble {len(ours)}"
                 f"; the first that differs is {first}"
             )
+
+
+def _commands_missing(ending: Ending, shard: int, expected: Mapping[Place, list[Any]]) -> Iterator[str]:
+    """Yield what was not sent, or not in its order; others may lie between."""
+    for (topic, partition), ours in sorted(expected.items()):
+        theirs = iter([_content(one) for one in ending.records(topic, partition)])
+        for number, output in enumerate(ours):
+            if _content(output) not in theirs:  # which goes on behind what it finds
+                yield f"shard {shard}: {topic} {partition} lacks record {number} of {len(ours)}, or has it too early"
+                break
+
+
+def _content(one: Any) -> tuple[Any, ...]:
+    return one.key, one.value, tuple(one.headers)
 
 
 def _shard_of(transaction: Transaction) -> int:

@@ -16,11 +16,12 @@ from agents.state import ShardState
 from engine.shard_tables import EXECUTIONS
 from streams.batching.host import TP, RecordBatch
 from streams.batching.table import TablePart
-from streams.batching.writers import TransactionalWriter, UnitWriter
+from streams.batching.writers import CommandsFirstWriter, TransactionalWriter, UnitWriter
+from streams.topics import COMMAND_TOPICS
 from streams.unit import Output
 from tests.simulation.run import simulate
 from tests.simulation.tape import TapedProgram
-from tests.simulation.worker import Parts, Restore, Worker
+from tests.simulation.worker import AtLeastOnce, Parts, Restore, Worker
 
 
 class _PositionsFirst(TransactionalWriter):
@@ -35,6 +36,21 @@ class AckBeforeProduce(Parts):
 
     def writer(self, worker: Worker) -> UnitWriter:
         return _PositionsFirst(worker.connect, worker.wall_ms, APP_ID)
+
+
+class _CommandsLast(CommandsFirstWriter):
+    async def write(self, shard: int, outputs: Iterable[Output], changelogs: Iterable[Output]) -> Mapping[str, int]:
+        outputs = list(outputs)
+        ends = await super().write(shard, [one for one in outputs if one.topic not in self._first], changelogs)
+        await super().write(shard, [one for one in outputs if one.topic in self._first], [])
+        return ends
+
+
+class StateBeforeCommands(AtLeastOnce):
+    """With `at_least_once`: a unit's state is committed before its commands are sent, not after."""
+
+    def writer(self, worker: Worker) -> UnitWriter:
+        return _CommandsLast(worker.connect, worker.wall_ms, APP_ID, COMMAND_TOPICS)
 
 
 class _WithoutTimers(ShardState):
@@ -159,6 +175,7 @@ class GoesOnWhenRevoked(Parts):
 
 PLANTED: Final[Mapping[str, Parts]] = {
     "ack before produce": AckBeforeProduce(),
+    "state before commands": StateBeforeCommands(),
     "timers in memory": TimersInMemory(),
     "no fence": NoFence(),
     "fence after restore": FenceAfterRestore(),

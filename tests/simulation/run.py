@@ -78,7 +78,7 @@ class Run:
 
     def judge(self) -> list[str]:
         """Return what is wrong with how it ended; where it did not end, only that."""
-        ending = Ending(self.log, self.tape, self.group, self.world, self.tables())
+        ending = Ending(self.log, self.tape, self.group, self.world, self.tables(), self._parts.is_once)
         return self.problems or verdict(ending)
 
     async def _play(self) -> None:

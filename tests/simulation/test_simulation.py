@@ -14,6 +14,7 @@ import pytest
 from tests.simulation.__main__ import failure
 from tests.simulation.planted import PLANTED, seeds_until_found
 from tests.simulation.run import simulate
+from tests.simulation.worker import AtLeastOnce
 
 SEEDS = 200
 FOUND_WITHIN = 400
@@ -29,6 +30,11 @@ def regressions() -> list[int]:
 def test_seeds_hold(first: int) -> None:
     failed = [outcome for seed in range(first, first + 50) if (outcome := simulate(seed)).problems]
     assert not failed, "\n".join(map(failure, failed))
+
+
+def test_seeds_hold_with_at_least_once() -> None:
+    failed = [outcome for seed in range(50) if (outcome := simulate(seed, AtLeastOnce())).problems]
+    assert not failed, "\n".join(failure(one, " --at-least-once") for one in failed)
 
 
 @pytest.mark.parametrize("seed", regressions())

@@ -3,7 +3,8 @@
 From the log alone, for any order: nothing open; each (command, attempt) once; each record of an execution once and in
 its order, and its end last; commands and steps name each other; the changelogs give what the worker has; positions only
 go on; no wait ends early; an open enters its flow once; dead letters are the poison. What holds of the order that was
-decided is in `lineage`.
+decided is in `lineage`. With `at_least_once` a command may be there again, and one that was sent before a crash may
+be decided otherwise after it.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ def verdict(ending: Ending) -> list[str]:
     problems += _letters_are_the_poison(ending)
     for shard in range(SHARDS):
         problems += _executions_are_whole(ending, shard)
+        problems += _commands_are_those_of_steps(ending, shard)
         problems += _changelogs_are_the_state(ending, shard)
         problems += differences(ending, shard)
     problems += _opens_enter_once(ending)
@@ -68,7 +70,6 @@ def _opens_enter_once(ending: Ending) -> Iterator[str]:
 def _executions_are_whole(ending: Ending, shard: int) -> Iterator[str]:
     last: dict[str, Any] = {}
     waits: dict[tuple[str, str, int], int] = {}
-    named: Counter[str] = Counter()
     for told in map(_value, ending.records(EXECUTIONS, shard)):
         if "seq" not in told:
             continue
@@ -83,22 +84,35 @@ def _executions_are_whole(ending: Ending, shard: int) -> Iterator[str]:
             until_ms = waits.pop((execution, step["nodeId"], step["visit"]), 0)
             if step["finishedAt"] and parse_rfc3339(step["finishedAt"]) < until_ms:
                 yield f"{execution}: {step['nodeId']} waited until {step['finishedAt']} only"
-            named.update(set(step["commandIds"]) if step["finishedAt"] else ())
         for wait in told["waiting"]:
             if wait["for"] == "delay":
                 waits[execution, wait["nodeId"], wait["visit"]] = parse_rfc3339(wait["until"])
     for execution, told in last.items():
         if not told["endReason"]:
             yield f"{execution} of {told['flowId']} has not ended: {told['waiting']}"
+
+
+def _commands_are_those_of_steps(ending: Ending, shard: int) -> Iterator[str]:
+    named = {
+        command
+        for told in map(_value, ending.records(EXECUTIONS, shard))
+        for step in told.get("steps", ())
+        if step["finishedAt"]
+        for command in step["commandIds"]
+    }
     sent = Counter(
         (command["id"], command["attempt"])
         for topic in COMMANDS
         for command in map(_value, ending.records(topic, shard))
     )
-    if twice := [one for one, count in sent.items() if count > 1]:
-        yield f"commands that were sent twice: {twice}"
-    if {one for one, _ in sent} != set(named):
-        yield f"commands and steps differ by {({one for one, _ in sent}) ^ set(named)}"
+    ids = {one for one, _ in sent}
+    if ending.is_once:
+        if twice := [one for one, count in sent.items() if count > 1]:
+            yield f"commands that were sent twice: {twice}"
+        if ids - named:
+            yield f"commands of no step: {ids - named}"
+    if named - ids:
+        yield f"commands of steps that were not sent: {named - ids}"
 
 
 def _changelogs_are_the_state(ending: Ending, shard: int) -> Iterator[str]:

@@ -22,8 +22,8 @@ from streams.batching.host import TP, Ends, RecordBatch
 from streams.batching.restore import restore_parts
 from streams.batching.seeking import seek_targets
 from streams.batching.table import TablePart
-from streams.batching.writers import TransactionalWriter, UnitWriter
-from streams.topics import TABLES, changelog
+from streams.batching.writers import CommandsFirstWriter, TransactionalWriter, UnitWriter
+from streams.topics import COMMAND_TOPICS, TABLES, changelog
 from tests.simulation.clients import MemoryProducer, MemoryReader
 from tests.simulation.group import Assignment, Group, Member
 from tests.simulation.log import Log
@@ -46,6 +46,9 @@ class ProcessEndedError(BaseException):
 class Parts:
     """What a worker is put together from, as `agents.bootstrap` does it. A planted bug replaces one of them."""
 
+    is_once = True
+    """Whether commands are promised to be there once: `exactly_once`."""
+
     def writer(self, worker: Worker) -> UnitWriter:
         return TransactionalWriter(worker.connect, worker.wall_ms, APP_ID)
 
@@ -57,6 +60,15 @@ class Parts:
 
     def shards(self, worker: Worker, **parts: Any) -> Shards:
         return Shards(**parts)
+
+
+class AtLeastOnce(Parts):
+    """What a worker is put together from with `at_least_once`."""
+
+    is_once = False
+
+    def writer(self, worker: Worker) -> UnitWriter:
+        return CommandsFirstWriter(worker.connect, worker.wall_ms, APP_ID, COMMAND_TOPICS)
 
 
 class Worker(Process):

@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError, ProducerFenced
 from streams.batching.clients import Connect, ConnectReader
 from streams.batching.restore import restore_parts
 from streams.batching.table import TablePart
-from streams.batching.writers import BATCH_BYTES, OutputsFirstWriter, TransactionalWriter, UnitWriter
+from streams.batching.writers import BATCH_BYTES, CommandsFirstWriter, TransactionalWriter, UnitWriter
 from streams.unit import Output
 
 
@@ -77,9 +77,14 @@ async def visible(writer: UnitWriter, *shards: int) -> None:
 class UnitContract:
     """The tests; a subclass has a fixture `cluster`."""
 
-    @pytest.fixture(params=[TransactionalWriter, OutputsFirstWriter])
+    @pytest.fixture(params=["all in one", "commands first", "none of them first"])
     async def writer(self, request: pytest.FixtureRequest, cluster: Cluster) -> Any:
-        made = request.param(cluster.connect, wall_ms, "unit")
+        first = cluster.topics[:1] if request.param == "commands first" else ()
+        made: UnitWriter = (
+            TransactionalWriter(cluster.connect, wall_ms, "unit")
+            if request.param == "all in one"
+            else CommandsFirstWriter(cluster.connect, wall_ms, "unit", first)
+        )
         await made.open({0, 1})
         yield made
         await made.close()
@@ -149,9 +154,9 @@ class UnitContract:
             await new.close()
             await old.close()
 
-    async def test_outputs_that_go_first_may_be_there_twice_but_state_is_its_owners(self, cluster: Cluster) -> None:
+    async def test_commands_that_go_first_may_be_there_twice_but_state_is_its_owners(self, cluster: Cluster) -> None:
         out, log = cluster.topics
-        old, new = (OutputsFirstWriter(cluster.connect, wall_ms, "first") for _ in range(2))
+        old, new = (CommandsFirstWriter(cluster.connect, wall_ms, "first", {out}) for _ in range(2))
         try:
             await old.open({1})
             await old.write(1, rows(out, (b"k", b"one")), rows(log, (b"a", b"1"), (b"b", b"1")))
