@@ -1,5 +1,5 @@
 """What the feed and the commands topics say of a time range, compared: each command stands in a step, and each of a
-step's commands is there. Also what the audit must hold of it.
+step's commands is there, once. Also what the audit must hold of it.
 
 Feed and commands of one decision are one transaction, written within seconds. So what belongs to the range is looked
 for a minute beyond it on both sides.
@@ -7,6 +7,7 @@ for a minute beyond it on both sides.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -37,10 +38,13 @@ class Ledger:
     """Records that the audit has not read yet."""
     gaps: set[str] = field(default_factory=set)
     """Executions with a record missing on the feed."""
+    repeated: set[str] = field(default_factory=set)
+    """Executions with a record on the feed that is there again."""
     records: int = 0
     _told: dict[str, str] = field(default_factory=dict)
     _told_around: set[str] = field(default_factory=set)
     _sent: dict[str, str] = field(default_factory=dict)
+    _attempts: Counter[tuple[str, int]] = field(default_factory=Counter)
     _sent_around: set[str] = field(default_factory=set)
     _cut: set[str] = field(default_factory=set)
     _seqs: dict[str, int] = field(default_factory=dict)
@@ -62,6 +66,10 @@ class Ledger:
             if command not in self._told_around and execution not in self._cut
         )
 
+    def twice(self) -> list[str]:
+        """Return the commands of which one attempt was sent more than once in the range."""
+        return sorted({command for (command, _attempt), times in self._attempts.items() if times > 1})
+
     def take_feed(self, record: Record, audited: bool) -> None:
         """Take a record of the feed; one that is not ours is the audit's business."""
         said = _object(record.value)
@@ -78,8 +86,8 @@ class Ledger:
             return
         before = self._seqs.get(execution)
         self._seqs[execution] = seq
-        if inside and seq != 1 + (before if before is not None else seq - 1):
-            self.gaps.add(execution)
+        if inside and before is not None and seq != before + 1:
+            (self.repeated if seq <= before else self.gaps).add(execution)
         if said.get("truncated"):
             self._cut.add(execution)
         if inside and audited:
@@ -101,6 +109,7 @@ class Ledger:
         self._sent_around.add(command)
         if self._has(record):
             self._sent[command] = execution
+            self._attempts[command, said.get("attempt", 1)] += 1
 
     def _has(self, record: Record) -> bool:
         return self.from_ms <= record.timestamp < self.to_ms

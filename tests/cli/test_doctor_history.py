@@ -95,7 +95,9 @@ async def worked(pipeline: Pipeline) -> None:
     worker.stop()
 
 
-def test_what_is_missing_between_feed_commands_and_audit_is_named(pipeline: Pipeline, tmp_path: Path) -> None:
+def test_what_is_missing_between_feed_commands_and_audit_is_named(
+    pipeline: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asyncio.run(worked(pipeline))
     write_all(tmp_path)
     findings = doctor("--from", "1h")
@@ -122,13 +124,21 @@ def test_what_is_missing_between_feed_commands_and_audit_is_named(pipeline: Pipe
     write_all(tmp_path)
     assert doctor("--from", "1h")["audit rows"]["ok"]
 
-    asyncio.run(_plant_a_command_of_no_step(pipeline))
-    wrong("commands", "1 stand in no step of the feed: 11111111-", "are they older than the retention")
+    for _ in range(2):
+        asyncio.run(_plant_a_command_of_no_step(pipeline))
+    wrong("commands", "1 were sent more than once: 11111111-", "1 stand in no step of the feed: 11111111-",
+          "are they older than the retention")  # fmt: skip
+    with monkeypatch.context() as patch:
+        patch.setenv("MAL_PROCESSING", "at_least_once")
+        allowed = doctor("--from", "1h")["commands"]
+        assert allowed["ok"]
+        assert "1 were sent more than once: 11111111-" in allowed["detail"]
+        assert "at_least_once may do that after a crash" in allowed["detail"]
     asyncio.run(_plant_a_step_without_its_command(pipeline))
     write_all(tmp_path)
     findings = doctor("--from", "1h")
     assert not findings["feed"]["ok"]
-    assert "1 executions lack a record: x-planted" in findings["feed"]["detail"]
+    assert "1 executions lack a record: x-planted; 1 executions have a record twice" in findings["feed"]["detail"]
     assert "1 that a step made are on no commands topic: 22222222-" in findings["commands"]["detail"]
     assert findings["audit rows"]["ok"]
 
@@ -146,6 +156,7 @@ async def _plant_a_step_without_its_command(pipeline: Pipeline) -> None:
     planted["steps"][1]["commandIds"] = ["22222222-0000-0000-0000-000000000000"]
     for seq in (1, 3):
         await pipeline.put(EXECUTIONS, b"c5", orjson.dumps({**planted, "seq": seq}))
+    await pipeline.put(EXECUTIONS, b"c5", orjson.dumps(sample))
 
 
 def test_a_transaction_that_is_left_open_is_named_with_its_writer_and_how_to_end_it(pipeline: Pipeline) -> None:
