@@ -20,13 +20,14 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from aiokafka.structs import ConsumerRecord
 
 from agents.audit_outage import POSTGRES_AWAY, Outage
+from agents.metric_table import AUDITED_TOPICS
 from store.audit.log_batch import LogBatch, LogRecord
 from store.audit.positions import place, read_positions
 from store.audit.writing import AuditWriter, PositionGapError, Written
 from store.pool import Pool
 from streams.consumers import committed_reader
 from streams.groups import AUDIT
-from streams.topics import COMMAND_RESULTS, EXECUTIONS
+from streams.topics import EXECUTIONS
 
 GROUP: Final = AUDIT
 POLL_MS: Final = 250
@@ -110,7 +111,7 @@ class AuditReader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         Raises:
             KafkaError: Kafka refuses to be read from.
         """
-        self._consumer.subscribe([EXECUTIONS, COMMAND_RESULTS], listener=self)
+        self._consumer.subscribe(AUDITED_TOPICS, listener=self)
         pause_seconds = 0.0
         while True:
             try:

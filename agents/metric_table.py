@@ -6,31 +6,40 @@ them; a test keeps both in step.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from itertools import product
+from typing import Final, Literal, Protocol, get_args
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from agents.tally import Distribution
+from engine.types import ExecutionStatus
+from streams.codecs import Fault
+from streams.topics import COMMAND_RESULTS, EXECUTIONS, INPUT_TOPICS
 
 Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric: its full name, what kind it is, what it says, and its labels."""
+    """One metric: its full name, what kind it is, what it says, and its labels.
+
+    `known` are the values of labels that are told from the start, as 0: a rule that asks how much a counter has risen
+    does not see the rise of one that was not there before.
+    """
 
     name: str
     kind: Literal["counter", "gauge", "histogram"]
     help: str
     labels: tuple[str, ...] = ()
+    known: tuple[tuple[str, ...], ...] = ()
 
 
-def _counter(name: str, text: str, *labels: str) -> Metric:
-    return Metric(name, "counter", text, labels)
+def _counter(name: str, text: str, *labels: str, known: Iterable[tuple[str, ...]] = ()) -> Metric:
+    return Metric(name, "counter", text, labels, tuple(known))
 
 
 def _gauge(name: str, text: str, *labels: str) -> Metric:
@@ -41,14 +50,35 @@ def _histogram(name: str, text: str) -> Metric:
     return Metric(name, "histogram", text)
 
 
+AUDITED_TOPICS: Final = (EXECUTIONS, COMMAND_RESULTS)
+"""What an audit reads."""
+_ENDED: Final = (
+    ExecutionStatus.SUCCEEDED,
+    ExecutionStatus.FAILED,
+    ExecutionStatus.PARTIAL,
+    ExecutionStatus.CANCELLED,
+)
+
 WORKER: Final = (
-    _counter("mal_records_total", "Records decided and committed, by input topic.", "topic"),
+    _counter(
+        "mal_records_total", "Records decided and committed, by input topic.",
+        "topic", known=product(INPUT_TOPICS),
+    ),
     _counter("mal_records_skipped_total", "Records without a value: nothing to decide."),
     _counter("mal_records_rekeyed_total", "Events sent on to the shard of their subject."),
-    _counter("mal_dead_letters_total", "Records that could not be read, by topic and reason.", "topic", "reason"),
+    _counter(
+        "mal_dead_letters_total", "Records that could not be read, by topic and reason.",
+        "topic", "reason", known=product(INPUT_TOPICS, get_args(Fault)),
+    ),
     _counter("mal_executions_started_total", "Executions that started: events that matched a flow.", "origin"),
-    _counter("mal_executions_ended_total", "Executions that ended; one that is retried ends again.", "status"),
-    _counter("mal_decisions_total", "What was suppressed, held or counted on the feed, and why.", "decision", "reason"),
+    _counter(
+        "mal_executions_ended_total", "Executions that ended; one that is retried ends again.",
+        "status", known=product(_ENDED),
+    ),
+    _counter(
+        "mal_decisions_total", "What was suppressed, held or counted on the feed, and why.",
+        "decision", "reason", known=[("suppressed", "unscoped")],
+    ),
     _counter("mal_commands_total", "Attempts at commands, by type.", "type"),
     _counter("mal_timers_fired_total", "Waits that were over, and slots of schedules, decided."),
     _counter("mal_attempts_put_off_total", "Attempts put off because their system only fails."),
@@ -68,18 +98,21 @@ WORKER: Final = (
     _gauge("mal_breakers_open", "Shards that find a system only failing.", "system"),
     _gauge("mal_live", "1 while /health/live says so."),
     _gauge("mal_ready", "1 while /health/ready says so."),
-)
+)  # fmt: skip
 
 AUDIT: Final = (
     _counter("mal_audit_records_written_total", "Records of the log written to Postgres, by topic.", "topic"),
     _counter("mal_audit_rows_written_total", "Rows put into Postgres, by table.", "table"),
-    _counter("mal_audit_records_foreign_total", "Records that were not ours and were skipped, by topic.", "topic"),
+    _counter(
+        "mal_audit_records_foreign_total", "Records that were not ours and were skipped, by topic.",
+        "topic", known=product(AUDITED_TOPICS),
+    ),
     _gauge("mal_audit_lag_records", "Offsets not written yet, by topic.", "topic"),
     _gauge("mal_audit_last_commit_timestamp_seconds", "When the audit last committed, in Unix time; 0: not yet."),
     _gauge("mal_audit_postgres_away", "1 while Postgres, or Kafka, fails and the audit tries again."),
     _gauge("mal_live", "1 while /health/live says so."),
     _gauge("mal_ready", "1 while /health/ready says so."),
-)
+)  # fmt: skip
 
 Samples = Mapping[tuple[str, ...], float] | float | Distribution
 """What a metric says now: a value for each combination of labels, one where it has none, or a distribution."""
@@ -136,7 +169,8 @@ def _family(metric: Metric, samples: Samples) -> Family:
         if metric.kind == "counter"
         else GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
     )
-    by_labels = samples if isinstance(samples, Mapping) else {(): samples}
+    by_labels: dict[tuple[str, ...], float] = dict.fromkeys(metric.known, 0.0)
+    by_labels.update(samples if isinstance(samples, Mapping) else {(): samples})
     for labels, value in by_labels.items():
         made.add_metric(labels, value)
     return made

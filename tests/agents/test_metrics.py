@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import cast, get_args
 
 import pytest
 from aiohttp import ClientSession
@@ -20,7 +20,9 @@ from agents.tally import Tally
 from agents.worker_metrics import WorkerFigures
 from dev.ports import free_port
 from streams.batching.host import TP, Unread
+from streams.codecs import Fault
 from streams.readiness import HealthAddressError
+from streams.topics import INPUT_TOPICS
 
 ALLOWED_LABELS = {"topic", "reason", "origin", "status", "decision", "type", "shard", "system", "table"}
 
@@ -94,9 +96,9 @@ def test_every_metric_of_the_table_has_its_figures_and_none_has_more(metrics: Se
 
 def test_a_worker_tells_what_it_did_and_how_its_shards_stand() -> None:
     seen = told(WORKER, worker())
-    assert seen["mal_records_total"] == {("tap.cmg.events",): 3}
-    assert seen["mal_dead_letters_total"] == {("not_json", "tap.cmg.events"): 1}
-    assert seen["mal_decisions_total"] == {("suppressed", "cooldown"): 2}
+    assert seen["mal_records_total"] == {**{(topic,): 0 for topic in INPUT_TOPICS}, ("tap.cmg.events",): 3}
+    assert seen["mal_dead_letters_total"][("not_json", "tap.cmg.events")] == 1
+    assert seen["mal_decisions_total"] == {("suppressed", "cooldown"): 2, ("suppressed", "unscoped"): 0}
     assert seen["mal_consumer_lag_records"] == {("0",): 116, ("1",): 0}
     assert seen["mal_consumer_unstable_records"] == {("0",): 100, ("1",): 0}
     assert seen["mal_executions_waiting"] == {("0",): 4, ("1",): 0}
@@ -109,6 +111,18 @@ def test_a_worker_tells_what_it_did_and_how_its_shards_stand() -> None:
     assert seen["mal_unit_duration_seconds_bucket"][("+Inf",)] == 1
     assert seen["mal_unit_duration_seconds_count"] == {(): 1}
     assert "process_resident_memory_bytes" in seen
+
+
+def test_what_may_be_counted_is_told_before_it_is() -> None:
+    seen = told(WORKER, worker())
+    faults = {(fault, topic) for fault in get_args(Fault) for topic in INPUT_TOPICS}
+    assert seen["mal_dead_letters_total"].keys() == faults
+    assert seen["mal_executions_ended_total"] == {
+        (status,): 0 for status in ("succeeded", "failed", "partial", "cancelled")
+    }
+    assert told(AUDIT, AuditHealth())["mal_audit_records_foreign_total"] == {
+        (topic,): 0 for topic in ("mal.executions", "tap.command-results")
+    }
 
 
 def test_an_audit_tells_what_it_wrote_and_what_waits() -> None:
