@@ -114,3 +114,11 @@ def test_what_a_rule_wants_to_see_rise_is_told_as_0_from_the_start(rule: dict[st
         values = [one.value for one in at_first.get(str(counter.name), []) if wanted <= one.labels.items()]
         assert values, f"{counter.name} is not there before it counts"
         assert not any(values)
+
+
+def test_rules_fire_where_no_worker_or_no_audit_is_and_only_there() -> None:
+    calls = [call for rule in RULES for call in calls_in(promql_parser.parse(rule["expr"]))]
+    absent = {call.args[0].name for call in calls if call.func.name == "absent"}
+    assert absent <= told_at_first().keys()
+    for metrics in (WORKER, AUDIT):
+        assert absent & {metric.name for metric in metrics}
