@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final
@@ -20,6 +19,7 @@ from agents.audit_reader import AuditReader, audit_consumer
 from agents.audit_retirement import retire_versions
 from agents.health import serving
 from agents.metric_table import AUDIT, new_registry
+from agents.stopping import until_asked
 from store.pool import Pool, create_pool
 from streams.admin import check_topics
 from streams.logs import configure_logging
@@ -27,7 +27,7 @@ from streams.readiness import READY_VARIABLE, say_ready
 from streams.settings import Settings
 
 STOP_SECONDS: Final = 2.0
-"""For each of: the tasks, the consumer, the connections. What takes longer is cut off; nothing is lost by that."""
+"""For the consumer, and for the connections. What takes longer is cut off; nothing is lost by that."""
 CONNECTIONS: Final = 8
 TRANSACTION_SECONDS: Final = 60
 """An audit that is frozen in the middle of a COPY holds its partitions no longer; one batch takes about a second."""
@@ -49,19 +49,20 @@ async def run_audit(settings: Settings) -> None:
     configure_logging(settings.log_level, settings.log_format, settings.secrets())
     if settings.postgres_dsn is None:
         raise ValueError("no Postgres is known; set MAL_POSTGRES_DSN")
-    kafka = settings.kafka_client()
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    await until_asked(_serve(settings, settings.postgres_dsn.get_secret_value()))
+    log.info("stopped")
+
+
+async def _serve(settings: Settings, dsn: str) -> None:
     await check_topics(settings)
     health = AuditHealth()
     registry = new_registry(AUDIT, health)
     async with serving(settings.health_host, settings.health_port, health, registry) as address:
         log.info("health and metrics are at %s", address)
-        ready = partial(_say_ready, address)
-        await _until(stop, _audit(settings.postgres_dsn.get_secret_value(), kafka, health, ready), health)
-    log.info("stopped")
+        try:
+            await _audit(dsn, settings.kafka_client(), health, partial(_say_ready, address))
+        finally:
+            health.is_stopping = True
 
 
 async def _audit(dsn: str, kafka: dict[str, Any], health: AuditHealth, on_ready: Callable[[], None]) -> None:
@@ -72,24 +73,6 @@ async def _audit(dsn: str, kafka: dict[str, Any], health: AuditHealth, on_ready:
             tasks.create_task(health.watch())
             tasks.create_task(relay_outbox(pool, kafka))
             tasks.create_task(retire_versions(pool, kafka))
-
-
-async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None], health: AuditHealth) -> None:
-    """Run until asked to stop; what ends before that by itself has failed, and raises."""
-    running = asyncio.create_task(work)
-    asked = asyncio.create_task(stop.wait())
-    await asyncio.wait({running, asked}, return_when=asyncio.FIRST_COMPLETED)
-    asked.cancel()
-    if running.done():
-        await running
-    health.is_stopping = True
-    running.cancel()
-    _, still_running = await asyncio.wait({running}, timeout=3 * STOP_SECONDS)
-    if still_running:
-        # A Postgres that is frozen, say: asyncpg waits for it even when cancelled. Nothing is lost: what it has not
-        # committed is read again.
-        log.warning("stopped without waiting any longer for what hangs")
-        os._exit(0)
 
 
 @asynccontextmanager

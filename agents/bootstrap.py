@@ -6,7 +6,6 @@ import asyncio
 import gc
 import logging
 import os
-import signal
 import sys
 import time
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ from agents.health import serving
 from agents.metric_table import WORKER, new_registry
 from agents.program import FlowProgram
 from agents.shards import Shards
+from agents.stopping import until_asked
 from agents.tally import Tally
 from agents.watchdog import watch
 from agents.worker_health import WorkerHealth
@@ -46,8 +46,6 @@ COLLECT_AFTER = (20_000, 20, 100)
 measured, 20,000 opens through three nodes took 128 µs each with it, 102 µs with this one and with none at all."""
 COLLECTOR_VARIABLES = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 RATIO_VARIABLE = "OTEL_TRACES_SAMPLER_ARG"
-STOP_SECONDS = 9.0
-"""Letting go takes no longer; then the process ends, and the next owner of its shards aborts what it left open."""
 
 log = logging.getLogger(__name__)
 
@@ -63,14 +61,10 @@ def run_worker(settings: Settings) -> None:
     configure_logging(settings.log_level, settings.log_format, settings.secrets())
     gc.set_threshold(*COLLECT_AFTER)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_run(settings))
+        runner.run(until_asked(_work(settings)))
 
 
-async def _run(settings: Settings) -> None:
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
+async def _work(settings: Settings) -> None:
     partitions = await check_topics(settings)
     kafka = settings.kafka_client()
     flows, entities = PublishedFlows(), BroadcastEntities()
@@ -100,20 +94,19 @@ async def _run(settings: Settings) -> None:
     registry = new_registry(WORKER, WorkerFigures(tally, shards, app.unread, flows.__len__, health))
     async with serving(settings.health_host, settings.health_port, health, registry) as address:
         log.info("health and metrics are at %s", address)
-        await asyncio.gather(*(reader.start() for reader in readers))
-        watching = asyncio.create_task(watch(app, shards, readers, health))
         try:
-            await app.start()
-            await _until(stopping, shards.ready)
-            if not stopping.is_set():
+            await asyncio.gather(*(reader.start() for reader in readers))
+            watching = asyncio.create_task(watch(app, shards, readers, health))
+            try:
+                await app.start()
+                await shards.ready.wait()
                 say_ready(os.environ.get(READY_VARIABLE), health=address)
                 log.info("the worker is ready")
-            await stopping.wait()
+                await asyncio.Event().wait()  # until cancelled
+            finally:
+                watching.cancel()
         finally:
-            # Whatever hangs below, the process ends in time.
-            loop.call_later(STOP_SECONDS, _end, f"could not let go within {STOP_SECONDS:g} s")
             health.is_stopping = True
-            watching.cancel()
             await app.stop()
             await writer.close()
             await asyncio.gather(*(reader.stop() for reader in readers))
@@ -134,13 +127,6 @@ def _tracing(environment: Mapping[str, str]) -> Tracing | None:
     except ValueError:
         log.warning("%s is no number from 0 to 1; every trace is kept", RATIO_VARIABLE)
     return new_tracing(ratio)
-
-
-async def _until(stopping: asyncio.Event, ready: asyncio.Event) -> None:
-    waits = [asyncio.create_task(event.wait()) for event in (stopping, ready)]
-    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    for wait in waits:
-        wait.cancel()
 
 
 def _wall_ms() -> int:
