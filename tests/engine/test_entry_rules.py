@@ -244,3 +244,13 @@ def test_a_setting_that_is_wrong_is_refused_by_name(entry: Any, wanted: list[str
     found = [message for _path, message in setting_faults({"entry": entry})]
     assert len(found) == len(wanted)
     assert all(words in message for words, message in zip(wanted, found, strict=True)), found
+
+
+def test_an_event_that_comes_again_after_its_mark_is_forgotten_enters_no_flow_again() -> None:
+    driver = FlowDriver(version({"t": ("email_open", {}), "n": ("log_event", {"message": "x"})}, "t>n"))
+    again = {**opened(), "id": "one and the same"}
+    for _ in range(3):
+        driver.send(again)
+        driver.advance(8 * 86_400)
+    assert len(driver.executions) == 1
+    assert [(one["reason"], one["flowId"]) for one in driver.decisions] == [("duplicate_event", "flow-1")] * 2
