@@ -32,12 +32,12 @@ def differences(ending: Ending, shard: int) -> Iterator[str]:
     lineage = _lineage(ending, shard)
     expected: dict[Place, list[Any]] = {}
     offsets: dict[str, int] = {}
+    clock_ms = 0
     for unit, positions in lineage:
-        known, clock_ms = read_positions({POSITIONS: _part(positions)})
+        known, set_to_ms = read_positions({POSITIONS: _part(positions)})
         _play(ending, shard, reference, unit, offsets, known, problems)
-        if unit.steps and unit.steps[-1].now_ms > clock_ms:
-            problems.append(f"shard {shard}: the clock is set to {clock_ms}, but stood at {unit.steps[-1].now_ms}")
-        offsets = known
+        problems += [f"shard {shard}: {wrong}" for wrong in _wrong_clocks(unit, clock_ms, set_to_ms)]
+        offsets, clock_ms = known, set_to_ms
         for output in reference.take().outputs:
             expected.setdefault((output.topic, output.partition), []).append(output)
     _play_rest(ending, shard, reference, offsets, problems)
@@ -87,12 +87,34 @@ def _play(
         if any(not start <= offset < end for offset in offsets):
             problems.append(f"shard {shard}: {topic} was decided at {sorted(offsets)}, not within {start} to {end}")
         _pass_over(ending, (topic, shard), range(start, end), offsets, reference, problems)
-    clock_ms = 0
     for step in unit.steps:
-        if step.now_ms < clock_ms or (step.now_ms > max(clock_ms, step.wall_ms) and step is not unit.steps[0]):
-            problems.append(f"shard {shard}: the clock went from {clock_ms} to {step.now_ms} at {step.wall_ms}")
-        clock_ms = step.now_ms
         reference.decide(step)
+
+
+def _wrong_clocks(unit: Pass, committed_ms: int, set_to_ms: int) -> Iterator[str]:
+    """Yield where a unit's clock is not the time of its input, goes back, or is ahead of the wall's.
+
+    Args:
+        unit: one unit of a lineage.
+        committed_ms: where the clock stood after the unit before.
+        set_to_ms: where the unit says that it stands after it.
+    """
+    low_ms = committed_ms
+    for place, step in enumerate(unit.steps):
+        # Looks that decided nothing come before a unit, never within it; they moved the clock with the wall's.
+        high_ms = low_ms if place else max(low_ms, step.seen_ms)
+        if step.timer is not None:
+            goal_ms = step.timer.due_ms
+            if goal_ms > max(high_ms, step.wall_ms):
+                yield f"{step.timer} fired early, at {step.wall_ms}, when the clock was {high_ms} at most"
+        else:
+            assert step.record is not None
+            goal_ms = min(step.record.timestamp, step.wall_ms)
+        if not max(low_ms, goal_ms) <= step.now_ms <= max(high_ms, goal_ms):
+            yield f"the clock went from {low_ms} to {step.now_ms} at {step.wall_ms}, for an input of {goal_ms}"
+        low_ms = step.now_ms
+    if unit.steps and not low_ms <= set_to_ms <= max(low_ms, unit.steps[-1].wall_ms):
+        yield f"the clock is set to {set_to_ms}, but stood at {low_ms} at {unit.steps[-1].wall_ms}"
 
 
 def _play_rest(

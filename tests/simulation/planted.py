@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -11,6 +12,7 @@ from aiokafka import TopicPartition
 
 from agents.app import APP_ID
 from agents.program import FlowProgram
+from agents.shard import Shard
 from agents.shards import Shards
 from agents.state import ShardState
 from engine.shard_tables import EXECUTIONS
@@ -22,6 +24,8 @@ from streams.unit import Output
 from tests.simulation.run import simulate
 from tests.simulation.tape import TapedProgram
 from tests.simulation.worker import AtLeastOnce, Parts, Restore, Worker
+
+AHEAD_MS: Final = 3_000
 
 
 class _PositionsFirst(TransactionalWriter):
@@ -173,6 +177,24 @@ class GoesOnWhenRevoked(Parts):
         return _GoesOn(**parts)
 
 
+def _ahead_where_idle(shard: Shard, wall_ms: Callable[[], int]) -> int:
+    return wall_ms() + (AHEAD_MS if shard.inputs.head_timestamp() is None else 0)
+
+
+class _FiresEarly(Shards):
+    def resume(self, epoch: int) -> None:
+        super().resume(epoch)
+        for shard in self._shards.values():
+            shard._wall_ms = partial(_ahead_where_idle, shard, shard._wall_ms)
+
+
+class TimersEarly(Parts):
+    """A shard without inputs fires timers up to 3 s too early, and sets its clock as if they had been due."""
+
+    def shards(self, worker: Worker, **parts: Any) -> Shards:
+        return _FiresEarly(**parts)
+
+
 PLANTED: Final[Mapping[str, Parts]] = {
     "ack before produce": AckBeforeProduce(),
     "state before commands": StateBeforeCommands(),
@@ -183,6 +205,7 @@ PLANTED: Final[Mapping[str, Parts]] = {
     "offsets before commit": OffsetsBeforeCommit(),
     "half restored": HalfRestored(),
     "goes on when revoked": GoesOnWhenRevoked(),
+    "timers early": TimersEarly(),
 }
 
 

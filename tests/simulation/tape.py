@@ -22,12 +22,17 @@ from tests.simulation.scene import SHARDS, TIME_SCALE, published
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """One input: a record, or a timer; with the shard's clock and the wall's."""
+    """One input: a record, or a timer; with the shard's clock and the wall's.
+
+    `seen_ms`: the latest that the wall's clock was in any look since the last unit; a shard's clock goes with it though
+    nothing is decided, and so may be ahead of what was committed.
+    """
 
     record: Any | None
     timer: Timer | None
     now_ms: int
     wall_ms: int
+    seen_ms: int
 
 
 @dataclass(eq=False)
@@ -71,22 +76,28 @@ class TapedProgram(FlowProgram):
         self._number = number
         self._wall = wall_ms
         self._steps: list[Decided] = []
+        self._seen_ms = 0
         self.last: Pass | None = None
         """What was taken last to be committed."""
 
+    def next_due_ms(self) -> int | None:
+        self._seen_ms = max(self._seen_ms, self._wall())  # a shard asks in each look, after it has read the clock
+        return super().next_due_ms()
+
     def decide(self, record: Any, now_ms: int) -> None:
-        self._steps.append(Decided(record, None, now_ms, self._wall()))
+        self._steps.append(Decided(record, None, now_ms, self._wall(), self._seen_ms))
         super().decide(record, now_ms)
 
     def fire(self, now_ms: int) -> None:
         self._due.next_due_ms()
-        self._steps.append(Decided(None, self._due._near[0], now_ms, self._wall()))
+        self._steps.append(Decided(None, self._due._near[0], now_ms, self._wall(), self._seen_ms))
         super().fire(now_ms)
 
     def take(self) -> Unit:
         unit = super().take()
         steps, self._steps = self._steps, []
         if unit:
+            self._seen_ms = 0  # what the clock is now is committed with the unit
             self.last = Pass(self._number, steps)
             NOTE.set(self.last)  # whatever this shard begins to commit now is this
         else:
