@@ -72,7 +72,11 @@ async def judge(kafka: Mapping[str, Any], model: Model, acknowledged: set[str], 
         for topic in INPUT_TOPICS:
             if topic != TRIGGERS:
                 await _read(consumer, topic, take_input)
-        await _read(consumer, EXECUTIONS, lambda record: ledger.feed(record.partition, record.offset, record.value))
+        await _read(
+            consumer,
+            EXECUTIONS,
+            lambda record: ledger.feed(record.partition, record.offset, record.timestamp, record.value),
+        )
         for topic in COMMAND_TOPICS:
             await _read(consumer, topic, lambda record: ledger.command(record.topic, record.value))
         await _read(consumer, DEAD_LETTERS, lambda record: ledger.letter(record.headers))

@@ -15,7 +15,7 @@ from streams.topics import COMMAND_RESULTS
 from tests.fault.model import Model
 from tests.fault.workload import ASK, DELAY_SECONDS, WAIT, event, flows
 from tests.support.driver import FlowDriver
-from tests.support.verdict import AuditRows, Fault, Finding, Ledger
+from tests.support.verdict import JUMP_MS, AuditRows, Fault, Finding, Ledger, moment_of
 
 RUN = "v"
 EVENTS = 200
@@ -33,6 +33,8 @@ class Log:
     commands: list[dict[str, Any]] = field(default_factory=list)
     letters: list[int] = field(default_factory=list)
     rows: dict[str, dict[bytes, bytes]] = field(default_factory=dict)
+    behind_ms: int = 0
+    """How far the clocks of those who wrote the feed are behind what it tells."""
 
     def findings(self, audit: AuditRows | None = None) -> list[Finding]:
         model, ledger = Model(RUN), Ledger()
@@ -42,7 +44,7 @@ class Log:
                 told = orjson.loads(value)
                 ledger.answer(told["commandId"], told["attempt"])
         for offset, record in enumerate(self.feed):
-            ledger.feed(0, offset, orjson.dumps(record))
+            ledger.feed(0, offset, moment_of(record) - self.behind_ms, orjson.dumps(record))
         for record in self.commands:
             ledger.command(COMMANDS, orjson.dumps(record))
         for offset in self.letters:
@@ -122,6 +124,11 @@ def test_a_clean_log_has_nothing_wrong(log: Log) -> None:
     }  # fmt: skip
 
 
+def test_a_clock_that_is_set_back_between_deciding_and_writing_is_no_timer_that_fired_early(log: Log) -> None:
+    log.behind_ms = JUMP_MS
+    assert log.findings() == []
+
+
 def test_an_event_of_nobody_is_there_all_the_same(log: Log) -> None:
     model = Model(RUN)
     for offset, (topic, value) in enumerate(log.inputs):
@@ -199,6 +206,10 @@ def _fire_early(log: Log) -> None:
     record["waiting"][0]["until"] = "2026-12-31T00:00:00Z"
 
 
+def _fire_before_any_clock_was_there(log: Log) -> None:
+    log.behind_ms = 3_000
+
+
 def _turn_the_clock_back(log: Log) -> None:
     log.feed.insert(0, log.feed.pop())
 
@@ -221,6 +232,7 @@ def _turn_the_clock_back(log: Log) -> None:
         (_keep_an_execution, "state"),
         (_turn_two_entries_round, "order"),
         (_fire_early, "time"),
+        (_fire_before_any_clock_was_there, "time"),
         (_turn_the_clock_back, "time"),
     ],
 )
