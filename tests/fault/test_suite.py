@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fault.driver import LANES
 from tests.fault.report import counted, verdict_lines
 from tests.fault.run import run_suite
 
@@ -23,4 +24,5 @@ async def test_a_minute_of_faults_leaves_nothing_lost_and_nothing_twice(tmp_path
     assert outcome.is_clean, "\n".join([*verdict_lines(outcome.verdict), *outcome.stuck])
     cycles, _ = counted(outcome.cycles)
     assert cycles >= CYCLES
+    assert {cycle.lane for cycle in outcome.cycles if cycle.counts} == {lane.name for lane in LANES}
     assert outcome.verdict.counts["commands"] > SECONDS
