@@ -13,14 +13,17 @@ from typing import Any
 
 import orjson
 
+from engine.awaited import awaited_key
 from engine.ids import command_id, execution_id
 from engine.seen import mark_of
 from engine.shard_tables import ENTRIES, EXECUTIONS, SUBJECTS, row_key
 from engine.types import FlowId, NodeId, Scope, Subject
+from streams.dead_letters import MAX_LETTER_BYTES
 from streams.topics import COMMAND_RESULTS
 from tests.fault.workload import ASK, FLOW_OF, ONCE, USER
 from tests.support.verdict import Expected, Finding, Place, differences
 
+SCOPE = Scope("user", USER)
 KINDS = ("email_open", "email_click", "email_reply")
 Rows = Mapping[str, Mapping[bytes, bytes]]
 """Table → key → row, as the changelogs have it."""
@@ -54,10 +57,11 @@ class Model:
         """Records without a value: skipped, and counted."""
         self._prefix = f"{run}-"
         self._contacts: defaultdict[str, _Contact] = defaultdict(_Contact)
+        self._campaigns: set[str] = set()
         self._awaited: dict[str, str] = {}
         self._answers: Counter[str] = Counter()
 
-    def take(self, topic: str, partition: int, offset: int, value: bytes | None) -> None:
+    def take(self, topic: str, partition: int, offset: int, key: bytes | None, value: bytes | None) -> None:
         """Take a record of an input, those of a partition in their order."""
         if value is None:
             self.records["without a value"] += 1
@@ -69,7 +73,7 @@ class Model:
             self._answers[told["commandId"]] += 1
         elif told is None or not str(told.get("id", "")).startswith(self._prefix):
             self.records["poison"] += 1
-            self.expected.letters.add((topic, partition, offset))
+            self.expected.letters[topic, partition, offset] = key, value[:MAX_LETTER_BYTES]
         else:
             self._event(told)
 
@@ -91,6 +95,8 @@ class Model:
         contact.marks.add(mark_of(told["source"], event_id))
         if kind in KINDS:
             contact.engagement[KINDS.index(kind)] += 1
+        elif kind == "campaign_status_changed":
+            self._campaigns.add(told["payload"]["campaignId"])
         self._enter(FLOW_OF[kind], told, contact)
 
     def _enter(self, flow_id: str, told: Mapping[str, Any], contact: _Contact) -> None:
@@ -114,18 +120,26 @@ class Model:
                 self.expected.decisions["late_result", event_id] += self._answers[command] - 1
         return self.expected
 
+    def missing(self, acknowledged: set[str]) -> Iterator[Finding]:
+        """Name the events that Kafka has said it has, and has not."""
+        gone = dict.fromkeys(acknowledged - self.present, "acknowledged")
+        yield from differences("lost", "events that Kafka acknowledged and has not", gone, {})
+
     # ---- the state
 
     def state_findings(self, rows: Rows) -> Iterator[Finding]:
         """Name where the folded changelogs hold other than the input asks for."""
         facts, marks, entered = {}, {}, {}
+        known = {row_key(SCOPE, Subject("campaign", campaign)) for campaign in self._campaigns}
         for contact_id in self._contacts:
-            key = row_key(Scope("user", USER), Subject("contact", contact_id))
+            key = row_key(SCOPE, Subject("contact", contact_id))
+            known |= {key, awaited_key(contact_id)}
             subject = _row(rows, SUBJECTS, key)
             counts = subject.get("facts", {}).get("engagement", {}).get("", [0, 0, 0])
             facts[contact_id] = list(counts[:3])
-            pages = [_row(rows, SUBJECTS, f"{key}\x1f{number}") for number in subject.get("pages", ())]
-            marks[contact_id] = set(subject.get("seen", {})).union(*pages)
+            pages = [f"{key}\x1f{number}" for number in subject.get("pages", ())]
+            known.update(pages)
+            marks[contact_id] = set(subject.get("seen", {})).union(*(_row(rows, SUBJECTS, page) for page in pages))
             entries = _row(rows, ENTRIES, key)
             entered[contact_id] = {
                 flow: (entry["count"], entry["running"]) for flow, entry in entries.items() if entry["count"]
@@ -139,6 +153,14 @@ class Model:
             {key: {flow: (count, []) for flow, count in one.entered.items()} for key, one in wanted},
             entered,
         )
+        # Of each other kind of row (members, families, slots, dates) these flows and events have none.
+        besides = {
+            (table, key.decode()): "kept"
+            for table in (SUBJECTS, ENTRIES)
+            for key in rows.get(table, {})
+            if key.decode() not in known
+        }
+        yield from differences("state", "rows of what is in no input", {}, besides)
         left = rows.get(EXECUTIONS, {})
         yield from differences("state", "executions that are kept and have ended", {}, dict.fromkeys(left, "kept"))
 

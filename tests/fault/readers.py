@@ -20,9 +20,18 @@ from engine.systems import SYSTEMS
 from streams.consumers import committed_reader
 from streams.groups import WORKERS
 from streams.reading import read_up_to
-from streams.topics import COMMAND_RESULTS, DEAD_LETTERS, EXECUTIONS, INPUT_TOPICS, TABLES, TRIGGERS, changelog
+from streams.topics import (
+    COMMAND_RESULTS,
+    DEAD_LETTERS,
+    ENTITIES,
+    EXECUTIONS,
+    INPUT_TOPICS,
+    TABLES,
+    TRIGGERS,
+    changelog,
+)
 from tests.fault.model import Model
-from tests.support.verdict import AuditRows, Finding, Ledger, Place, differences
+from tests.support.verdict import AuditRows, ExecutionRow, Finding, Ledger, Place, StepRow, differences
 
 COMMAND_TOPICS = tuple(system.commands_topic for system in SYSTEMS if system.commands_topic)
 SHARDS = 6
@@ -58,7 +67,7 @@ async def judge(kafka: Mapping[str, Any], model: Model, acknowledged: set[str], 
     positions: dict[int, Mapping[str, int]] = {}
 
     def take_input(record: Any) -> None:
-        model.take(record.topic, record.partition, record.offset, record.value)
+        model.take(record.topic, record.partition, record.offset, record.key, record.value)
         if record.topic == COMMAND_RESULTS and record.value and b"commandId" in record.value:
             told = orjson.loads(record.value)
             ledger.answer(told["commandId"], told["attempt"])
@@ -79,16 +88,14 @@ async def judge(kafka: Mapping[str, Any], model: Model, acknowledged: set[str], 
         )
         for topic in COMMAND_TOPICS:
             await _read(consumer, topic, lambda record: ledger.command(record.topic, record.value))
-        await _read(consumer, DEAD_LETTERS, lambda record: ledger.letter(record.headers))
+        await _read(consumer, DEAD_LETTERS, lambda record: ledger.letter(record.key, record.value, record.headers))
         for table in TABLES:
             await _read(consumer, changelog(table), partial(take_row, table))
         ends = await ends_of(consumer, INPUT_TOPICS)
     expected = model.end()
     verdict.findings += ledger.findings(expected)
     verdict.findings += model.state_findings(rows)
-    verdict.findings += differences(
-        "lost", "events that Kafka acknowledged and has not", dict.fromkeys(acknowledged - model.present, 1), {}
-    )
+    verdict.findings += model.missing(acknowledged)
     verdict.findings += await _open_transactions(kafka)
     verdict.findings += await _offsets(kafka, positions, ends, model.nothing)
     if dsn is not None:
@@ -143,8 +150,7 @@ def _partitions(topic: str) -> list[TopicPartition]:
 
 
 async def _open_transactions(kafka: Mapping[str, Any]) -> list[Finding]:
-    """Partitions whose last stable offset stays behind their end."""
-    topics = (*INPUT_TOPICS, *COMMAND_TOPICS, EXECUTIONS, DEAD_LETTERS, *map(changelog, TABLES))
+    topics = (*INPUT_TOPICS, *COMMAND_TOPICS, EXECUTIONS, DEAD_LETTERS, ENTITIES, *map(changelog, TABLES))
     found = []
     for isolation in ("read_committed", "read_uncommitted"):
         consumer = AIOKafkaConsumer(**kafka, isolation_level=isolation)
@@ -154,6 +160,11 @@ async def _open_transactions(kafka: Mapping[str, Any]) -> list[Finding]:
         finally:
             await consumer.stop()
     stable, ends = found
+    return left_open(stable, ends)
+
+
+def left_open(stable: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]) -> list[Finding]:
+    """Name the partitions whose last stable offset stays behind their end."""
     return list(differences("offsets", "partitions with an open transaction", ends, stable))
 
 
@@ -163,28 +174,44 @@ async def _offsets(
     ends: Mapping[TopicPartition, int],
     nothing: Collection[Place],
 ) -> list[Finding]:
-    """The group is never ahead of the state, and the state is where the input ends."""
     admin = AIOKafkaAdminClient(**kafka)
     await admin.start()
     try:
         committed = await admin.list_consumer_group_offsets(WORKERS)
     finally:
         await admin.close()
+    return astray({partition: at.offset for partition, at in committed.items()}, positions, ends, nothing)
+
+
+def astray(
+    committed: Mapping[TopicPartition, int],
+    positions: Mapping[int, Mapping[str, int]],
+    ends: Mapping[TopicPartition, int],
+    nothing: Collection[Place],
+) -> list[Finding]:
+    """Name where the group is ahead of the state, or the state beyond the end of the input.
+
+    Args:
+        committed: the group's offsets.
+        positions: shard → input → the next offset that the state has.
+        ends: of the inputs.
+        nothing: records without a value.
+    """
     # The group also moves over what gives nothing to commit: records without a value (docs/adr/0002).
     ahead = {
-        (partition, offset): at.offset
+        (partition, offset): at
         for partition, at in committed.items()
-        for offset in range(positions.get(partition.partition, {}).get(partition.topic, 0), at.offset)
+        for offset in range(positions.get(partition.partition, {}).get(partition.topic, 0), at)
         if (partition.topic, partition.partition, offset) not in nothing
     }
-    behind = {
+    beyond = {
         partition: (positions.get(partition.partition, {}).get(partition.topic, 0), end)
         for partition, end in ends.items()
         if positions.get(partition.partition, {}).get(partition.topic, 0) > end
     }
     return [
         *differences("offsets", "records that the group is past and the state is not", {}, ahead),
-        *differences("offsets", "inputs whose position lies beyond their end", {}, behind),
+        *differences("offsets", "inputs whose position lies beyond their end", {}, beyond),
     ]
 
 
@@ -194,18 +221,28 @@ async def read_audit(dsn: str) -> AuditRows:
     try:
         return AuditRows(
             executions={
-                row["id"]: (row["seq"], row["status"])
-                for row in await connection.fetch("select id, seq, status from automation_executions")
+                row["id"]: ExecutionRow(
+                    row["seq"],
+                    row["status"],
+                    row["end_reason"],
+                    row["flow_id"],
+                    (row["subject_type"], row["subject_id"]),
+                )
+                for row in await connection.fetch(
+                    "select id, seq, status, end_reason, flow_id, subject_type, subject_id from automation_executions"
+                )
             },
             steps={
-                (row["execution_id"], row["node_id"], row["visit"]): row["status"]
+                (row["execution_id"], row["node_id"], row["visit"]): StepRow(row["status"], tuple(row["command_ids"]))
                 for row in await connection.fetch(
-                    "select execution_id, node_id, visit, status from automation_execution_steps"
+                    "select execution_id, node_id, visit, status, command_ids from automation_execution_steps"
                 )
             },
             decisions=Counter(
-                (row["feed_partition"], row["feed_offset"])
-                for row in await connection.fetch("select feed_partition, feed_offset from automation_decisions")
+                (row["feed_partition"], row["feed_offset"], row["reason"], row["event_id"])
+                for row in await connection.fetch(
+                    "select feed_partition, feed_offset, reason, event_id from automation_decisions"
+                )
             ),
             answers=Counter(
                 (row["command_id"], row["attempt"])

@@ -5,23 +5,38 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 import pytest
+from aiokafka import TopicPartition
 
+from engine.shard_tables import row_key
+from engine.types import Subject
 from streams.topics import COMMAND_RESULTS
-from tests.fault.model import Model
-from tests.fault.workload import ASK, DELAY_SECONDS, WAIT, event, flows
+from tests.fault.model import SCOPE, Model
+from tests.fault.readers import astray, left_open
+from tests.fault.workload import ASK, DELAY_SECONDS, TAG, WAIT, event, flows
 from tests.support.driver import FlowDriver
-from tests.support.verdict import JUMP_MS, AuditRows, Fault, Finding, Ledger, moment_of
+from tests.support.verdict import JUMP_MS, AuditRows, ExecutionRow, Fault, Finding, Ledger, StepRow, Told, moment_of
 
 RUN = "v"
 EVENTS = 200
 CONTACTS = 15
 TOPIC = "tap.test.events"
 COMMANDS = "tap.test.commands"
+KEY = b"key"
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A dead letter of an input."""
+
+    offset: int
+    key: bytes | None
+    value: bytes
+    error: str = "is no JSON"
 
 
 @dataclass
@@ -31,7 +46,7 @@ class Log:
     inputs: list[tuple[str, bytes]] = field(default_factory=list)
     feed: list[dict[str, Any]] = field(default_factory=list)
     commands: list[dict[str, Any]] = field(default_factory=list)
-    letters: list[int] = field(default_factory=list)
+    letters: list[Letter] = field(default_factory=list)
     rows: dict[str, dict[bytes, bytes]] = field(default_factory=dict)
     behind_ms: int = 0
     """How far the clocks of those who wrote the feed are behind what it tells."""
@@ -39,7 +54,7 @@ class Log:
     def findings(self, audit: AuditRows | None = None) -> list[Finding]:
         model, ledger = Model(RUN), Ledger()
         for offset, (topic, value) in enumerate(self.inputs):
-            model.take(topic, 0, offset, value)
+            model.take(topic, 0, offset, KEY, value)
             if topic == COMMAND_RESULTS:
                 told = orjson.loads(value)
                 ledger.answer(told["commandId"], told["attempt"])
@@ -47,22 +62,29 @@ class Log:
             ledger.feed(0, offset, moment_of(record) - self.behind_ms, orjson.dumps(record))
         for record in self.commands:
             ledger.command(COMMANDS, orjson.dumps(record))
-        for offset in self.letters:
-            ledger.letter([("topic", TOPIC.encode()), ("partition", b"0"), ("offset", str(offset).encode())])
+        for letter in self.letters:
+            told = {"error": letter.error, "topic": TOPIC, "partition": "0", "offset": str(letter.offset)}
+            ledger.letter(letter.key, letter.value, [(name, content.encode()) for name, content in told.items()])
         found = [*ledger.findings(model.end()), *model.state_findings(self.rows)]
         return found if audit is None else [*found, *ledger.audited(audit)]
 
     def audit(self) -> AuditRows:
-        executions: dict[str, tuple[int, str]] = {}
-        steps: dict[tuple[str, str, int], str] = {}
-        decided: Counter[tuple[int, int]] = Counter()
+        executions: dict[str, ExecutionRow] = {}
+        steps: dict[tuple[str, str, int], StepRow] = {}
+        decided: Counter[Told] = Counter()
         for offset, record in enumerate(self.feed):
             if "decision" in record:
-                decided[0, offset] += 1
+                decided[0, offset, record["reason"], record["eventId"]] += 1
                 continue
             execution = record["executionId"]
-            executions[execution] = record["seq"], record["status"]
-            steps |= {(execution, step["nodeId"], step["visit"]): step["status"] for step in record["steps"]}
+            subject = record["subject"]["type"], record["subject"]["id"]
+            executions[execution] = ExecutionRow(
+                record["seq"], record["status"], record["endReason"], record["flowId"], subject
+            )
+            steps |= {
+                (execution, step["nodeId"], step["visit"]): StepRow(step["status"], tuple(step["commandIds"]))
+                for step in record["steps"]
+            }
         answers = [orjson.loads(value) for topic, value in self.inputs if topic == COMMAND_RESULTS]
         answered = {(told["commandId"], told["attempt"]) for told in answers}
         return AuditRows(executions, steps, decided, Counter(answered))
@@ -97,7 +119,7 @@ def log() -> Log:
         for _ in range(2 if number % 20 == 0 else 1):
             send(told)
         if number % 50 == 0:
-            made.letters.append(len(made.inputs))
+            made.letters.append(Letter(len(made.inputs), KEY, b"no JSON"))
             made.inputs.append((TOPIC, b"no JSON"))
             driver.next_offset += 1
     send({**event(RUN, EVENTS, dice), "metadata": {}})
@@ -132,9 +154,11 @@ def test_a_clock_that_is_set_back_between_deciding_and_writing_is_no_timer_that_
 def test_an_event_of_nobody_is_there_all_the_same(log: Log) -> None:
     model = Model(RUN)
     for offset, (topic, value) in enumerate(log.inputs):
-        model.take(topic, 0, offset, value)
+        model.take(topic, 0, offset, KEY, value)
     assert model.present - model.events == {f"{RUN}-{EVENTS}"}
     assert len(model.events) == EVENTS
+    assert list(model.missing(model.present)) == []
+    assert [finding.fault for finding in model.missing({*model.present, f"{RUN}-{EVENTS + 1}"})] == ["lost"]
 
 
 def _lose_a_command(log: Log) -> None:
@@ -179,6 +203,18 @@ def _double_a_letter(log: Log) -> None:
     log.letters.append(log.letters[0])
 
 
+def _cut_a_letter(log: Log) -> None:
+    log.letters[0] = replace(log.letters[0], value=b"no")
+
+
+def _change_the_key_of_a_letter(log: Log) -> None:
+    log.letters[0] = replace(log.letters[0], key=None)
+
+
+def _do_not_say_why(log: Log) -> None:
+    log.letters[0] = replace(log.letters[0], error="")
+
+
 def _apply_a_unit_twice(log: Log) -> None:
     key, value = next((key, value) for key, value in log.rows["subjects"].items() if b"engagement" in value)
     row = orjson.loads(value)
@@ -190,6 +226,19 @@ def _forget_a_subject(log: Log) -> None:
     del log.rows["subjects"][next(key for key, value in log.rows["subjects"].items() if b"engagement" in value)]
 
 
+def _keep_a_subject_of_no_input(log: Log) -> None:
+    log.rows["subjects"][row_key(SCOPE, Subject("contact", "nobody")).encode()] = b"{}"
+
+
+def _keep_entries_of_no_input(log: Log) -> None:
+    log.rows["entries"][row_key(SCOPE, Subject("contact", "nobody")).encode()] = b"{}"
+
+
+def _keep_a_page_of_no_subject(log: Log) -> None:
+    key = next(key for key, value in log.rows["subjects"].items() if b"engagement" in value)
+    log.rows["subjects"][key + b"\x1f7"] = b"{}"
+
+
 def _keep_an_execution(log: Log) -> None:
     log.rows["executions"] = {b"kept": b"{}"}
 
@@ -199,6 +248,16 @@ def _turn_two_entries_round(log: Log) -> None:
     later = next(record for record in reversed(log.feed) if record.get("seq") == 1 and "input" in record)
     first["subject"] = later["subject"]
     first["input"], later["input"] = later["input"], first["input"]
+
+
+def _turn_two_commands_round(log: Log) -> None:
+    """Of one subject and a flow that commands at once."""
+    mine: dict[str, list[int]] = {}
+    for place, command in enumerate(log.commands):
+        if command["flowId"] == TAG:
+            mine.setdefault(command["subject"]["id"], []).append(place)
+    one, two, *_ = max(mine.values(), key=len)
+    log.commands[one], log.commands[two] = log.commands[two], log.commands[one]
 
 
 def _fire_early(log: Log) -> None:
@@ -227,10 +286,17 @@ def _turn_the_clock_back(log: Log) -> None:
         (_double_a_decision, "twice"),
         (_lose_a_letter, "lost"),
         (_double_a_letter, "twice"),
+        (_cut_a_letter, "lost"),
+        (_change_the_key_of_a_letter, "lost"),
+        (_do_not_say_why, "lost"),
         (_apply_a_unit_twice, "state"),
         (_forget_a_subject, "state"),
+        (_keep_a_subject_of_no_input, "state"),
+        (_keep_entries_of_no_input, "state"),
+        (_keep_a_page_of_no_subject, "state"),
         (_keep_an_execution, "state"),
         (_turn_two_entries_round, "order"),
+        (_turn_two_commands_round, "order"),
         (_fire_early, "time"),
         (_fire_before_any_clock_was_there, "time"),
         (_turn_the_clock_back, "time"),
@@ -246,12 +312,42 @@ def _lose_a_row(rows: AuditRows) -> None:
 
 
 def _fall_behind(rows: AuditRows) -> None:
-    execution, (seq, _) = rows.executions.popitem()
-    rows.executions[execution] = seq, "running"
+    execution, row = rows.executions.popitem()
+    rows.executions[execution] = row._replace(status="running")
+
+
+def _end_it_of_something_else(rows: AuditRows) -> None:
+    execution, row = rows.executions.popitem()
+    rows.executions[execution] = row._replace(end_reason="cancelled")
+
+
+def _give_it_another_flow(rows: AuditRows) -> None:
+    execution, row = rows.executions.popitem()
+    rows.executions[execution] = row._replace(flow_id="flow-x")
+
+
+def _give_it_another_subject(rows: AuditRows) -> None:
+    execution, row = rows.executions.popitem()
+    rows.executions[execution] = row._replace(subject=("contact", "nobody"))
 
 
 def _lose_a_step(rows: AuditRows) -> None:
     rows.steps.popitem()
+
+
+def _give_a_step_other_commands(rows: AuditRows) -> None:
+    step, row = rows.steps.popitem()
+    rows.steps[step] = row._replace(command_ids=("made-up",))
+
+
+def _change_a_reason(rows: AuditRows) -> None:
+    (partition, offset, _, event_id), _ = rows.decisions.popitem()
+    rows.decisions[partition, offset, "paused", event_id] += 1
+
+
+def _change_an_event(rows: AuditRows) -> None:
+    (partition, offset, reason, _), _ = rows.decisions.popitem()
+    rows.decisions[partition, offset, reason, "made-up"] += 1
 
 
 def _double_a_row(rows: AuditRows) -> None:
@@ -262,8 +358,42 @@ def _lose_an_answer(rows: AuditRows) -> None:
     rows.answers.popitem()
 
 
-@pytest.mark.parametrize("put_wrong", [_lose_a_row, _fall_behind, _lose_a_step, _double_a_row, _lose_an_answer])
+@pytest.mark.parametrize(
+    "put_wrong",
+    [
+        _lose_a_row,
+        _fall_behind,
+        _end_it_of_something_else,
+        _give_it_another_flow,
+        _give_it_another_subject,
+        _lose_a_step,
+        _give_a_step_other_commands,
+        _change_a_reason,
+        _change_an_event,
+        _double_a_row,
+        _lose_an_answer,
+    ],
+)
 def test_what_postgres_has_otherwise_is_found(log: Log, put_wrong: Callable[[AuditRows], None]) -> None:
     rows = log.audit()
     put_wrong(rows)
     assert [finding.fault for finding in log.findings(rows)] == ["audit"]
+
+
+PARTITION = TopicPartition(TOPIC, 3)
+
+
+def test_a_transaction_that_is_left_open_is_found() -> None:
+    assert left_open({PARTITION: 9}, {PARTITION: 9}) == []
+    assert [finding.fault for finding in left_open({PARTITION: 8}, {PARTITION: 9})] == ["offsets"]
+
+
+def test_a_group_that_is_past_what_the_state_has_is_found() -> None:
+    state, ends = {3: {TOPIC: 8}}, {PARTITION: 9}
+    assert astray({PARTITION: 8}, state, ends, set()) == []
+    assert [finding.fault for finding in astray({PARTITION: 9}, state, ends, set())] == ["offsets"]
+    assert astray({PARTITION: 9}, state, ends, {(TOPIC, 3, 8)}) == [], "what has no value is passed over"
+
+
+def test_a_position_beyond_the_end_of_its_input_is_found() -> None:
+    assert [finding.fault for finding in astray({}, {3: {TOPIC: 10}}, {PARTITION: 9}, set())] == ["offsets"]

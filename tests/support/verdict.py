@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import orjson
 
@@ -22,6 +22,10 @@ JUMP_MS = 2_000
 Fault = Literal["lost", "twice", "unexpected", "order", "time", "state", "audit", "offsets"]
 Place = tuple[str, int, int]
 """Topic, partition, offset."""
+Content = tuple[bytes | None, bytes | None]
+"""Key and value of a record."""
+Told = tuple[int, int, str, str]
+"""A decision on the feed: partition, offset, reason, event id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +41,41 @@ class Finding:
         return f"{self.fault}: {self.count:,} {self.what}, such as {'; '.join(self.examples)}"
 
 
+class ExecutionRow(NamedTuple):
+    """What Postgres has of an execution. `subject`: type and id."""
+
+    seq: int
+    status: str
+    end_reason: str | None
+    flow_id: str
+    subject: tuple[str, str]
+
+
+class StepRow(NamedTuple):
+    """What Postgres has of a step."""
+
+    status: str
+    command_ids: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Story:
     """What the feed has told of one execution."""
 
     flow_id: str
-    subject: str
+    subject: tuple[str, str]
+    """Type and id."""
     seqs: list[int]
     status: str
+    end_reason: str | None
     entered: Place | None
     """Where the record lies that started it."""
-    steps: dict[tuple[str, int], str] = field(default_factory=dict)
+    steps: dict[tuple[str, int], StepRow] = field(default_factory=dict)
+
+    @property
+    def row(self) -> ExecutionRow:
+        """What Postgres must have of it."""
+        return ExecutionRow(self.seqs[-1], self.status, self.end_reason, self.flow_id, self.subject)
 
 
 @dataclass(slots=True)
@@ -60,7 +88,7 @@ class Expected:
     """(id, attempt)."""
     decisions: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(reason, event id)."""
-    letters: set[Place] = field(default_factory=set)
+    letters: dict[Place, Content] = field(default_factory=dict)
     """Records that cannot be read."""
 
 
@@ -68,12 +96,10 @@ class Expected:
 class AuditRows:
     """What Postgres holds."""
 
-    executions: dict[str, tuple[int, str]]
-    """Execution → (seq, status)."""
-    steps: dict[tuple[str, str, int], str]
-    """(execution, node, visit) → status."""
-    decisions: Counter[tuple[int, int]]
-    """(partition, offset) on the feed."""
+    executions: dict[str, ExecutionRow]
+    steps: dict[tuple[str, str, int], StepRow]
+    """(execution, node, visit) → the step."""
+    decisions: Counter[Told]
     answers: Counter[tuple[str, int]]
 
 
@@ -84,8 +110,10 @@ class Ledger:
         self.commands: Counter[tuple[str, int]] = Counter()
         self.stories: dict[str, Story] = {}
         self.decisions: Counter[tuple[str, str]] = Counter()
-        self.decided: set[tuple[int, int]] = set()
+        self.decided: set[Told] = set()
         self.letters: Counter[Place] = Counter()
+        self._letters: dict[Place, Content] = {}
+        self._without_reason: list[str] = []
         self.answers: set[tuple[str, int]] = set()
         self._waits: dict[str, int] = {}
         self._reached: dict[int, int] = {}
@@ -111,7 +139,7 @@ class Ledger:
         reached_ms = self._reached[partition] = max(timestamp_ms, self._reached.get(partition, 0))
         if "decision" in told:
             self.decisions[told["reason"], told["eventId"]] += 1
-            self.decided.add((partition, offset))
+            self.decided.add((partition, offset, told["reason"], told["eventId"]))
             self._note_clock(partition, offset, moment_of(told))
             return
         execution = told["executionId"]
@@ -120,13 +148,18 @@ class Ledger:
         story = self.stories.get(execution)
         if story is None:
             story = self.stories[execution] = Story(
-                told["flowId"], told["subject"]["id"], [], "", _place(told.get("input"))
+                told["flowId"],
+                (told["subject"]["type"], told["subject"]["id"]),
+                seqs=[],
+                status="",
+                end_reason=None,
+                entered=_place(told.get("input")),
             )
             self._note_entry(story, execution)
         story.seqs.append(told["seq"])
-        story.status = told["status"]
+        story.status, story.end_reason = told["status"], told["endReason"]
         for step in told["steps"]:
-            story.steps[step["nodeId"], step["visit"]] = step["status"]
+            story.steps[step["nodeId"], step["visit"]] = StepRow(step["status"], tuple(step["commandIds"]))
         until_ms = self._waits.pop(execution, None)
         if until_ms is not None and "input" not in told:
             # A timer that fires too soon sets the shard's clock to when it is due, so that clock alone tells nothing.
@@ -138,10 +171,14 @@ class Ledger:
         if delays:
             self._waits[execution] = min(delays)
 
-    def letter(self, headers: Iterable[tuple[str, bytes]]) -> None:
+    def letter(self, key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes]]) -> None:
         """Take a record of `mal.dead-letters`."""
         told = {name: content.decode() for name, content in headers}
-        self.letters[told["topic"], int(told["partition"]), int(told["offset"])] += 1
+        place = told["topic"], int(told["partition"]), int(told["offset"])
+        self.letters[place] += 1
+        self._letters[place] = key, value
+        if not told.get("error"):
+            self._without_reason.append(str(place))
 
     def answer(self, command: str, attempt: int) -> None:
         """Take an answer of `tap.command-results`."""
@@ -157,9 +194,9 @@ class Ledger:
         if story.entered is None:
             return
         topic, partition, offset = story.entered
-        way = (story.subject, topic, partition)
+        way = (story.subject[1], topic, partition)
         if offset < self._entered.get(way, -1):
-            self._disorder.append(f"{execution} of {story.subject} began after a later event of {topic}")
+            self._disorder.append(f"{execution} of {story.subject[1]} began after a later event of {topic}")
         self._entered[way] = max(offset, self._entered.get(way, -1))
 
     # ---- the verdict
@@ -169,6 +206,12 @@ class Ledger:
         yield from _compare("commands", expected.commands, self.commands)
         yield from _compare("executions", expected.executions, Counter(self.stories.keys()))
         yield from _compare("dead letters", expected.letters, self.letters)
+        yield from _finding(
+            "lost",
+            "dead letters that are not their records, byte for byte",
+            (str(place) for place, one in self._letters.items() if expected.letters.get(place, one) != one),
+        )
+        yield from _finding("lost", "dead letters that do not say why", self._without_reason)
         yield from _compare_counts("decisions", expected.decisions, self.decisions)
         yield from _finding(
             "lost",
@@ -207,12 +250,10 @@ class Ledger:
 
     def audited(self, rows: AuditRows) -> Iterator[Finding]:
         """Name where Postgres holds other than the feed and the answers tell."""
-        told = {execution: (story.seqs[-1], story.status) for execution, story in self.stories.items()}
+        told = {execution: story.row for execution, story in self.stories.items()}
         yield from differences("audit", "executions that Postgres has otherwise", told, rows.executions)
         steps = {
-            (execution, *key): status
-            for execution, story in self.stories.items()
-            for key, status in story.steps.items()
+            (execution, *key): step for execution, story in self.stories.items() for key, step in story.steps.items()
         }
         yield from differences("audit", "steps that Postgres has otherwise", steps, rows.steps)
         decided = Counter(self.decided)
