@@ -29,6 +29,7 @@ from agents.worldview import BroadcastEntities, PublishedFlows
 from streams.admin import check_topics
 from streams.batching.restore import restore_parts
 from streams.batching.writers import CommandsFirstWriter, TransactionalWriter, UnitWriter
+from streams.broken_connections import expect_closed_connections
 from streams.compacted import CompactedReader
 from streams.consumers import committed_reader
 from streams.logs import configure_logging
@@ -60,6 +61,7 @@ def run_worker(settings: Settings) -> None:
     """
     configure_logging(settings.log_level, settings.log_format, settings.secrets())
     gc.set_threshold(*COLLECT_AFTER)
+    expect_closed_connections()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(until_asked(_work(settings)))
 
