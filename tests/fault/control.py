@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal
 
 CONTROL_VARIABLE = "FAULT_CONTROL"
 POINTS = (
@@ -25,11 +26,12 @@ RESTORE_POINTS = ("restore.fenced", "restore.begun", "restore.done", "restore.re
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """`die_at`: a point, at the `passes`-th time it is reached; `clock_ms` is added to the wall clock."""
+    """`die_at`: a point, at the `passes`-th time it is reached, `by` a signal; `clock_ms` is added to the clock."""
 
     clock_ms: int = 0
     die_at: str | None = None
     passes: int = 1
+    by: Literal["SIGKILL", "SIGTERM"] = "SIGKILL"
 
 
 def write_control(path: Path, control: Control) -> None:

@@ -7,6 +7,7 @@ import random
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Literal
 
 from tests.fault.control import POINTS, RESTORE_POINTS, Control
 from tests.fault.faults.kind import Inflict, Kind, NotInflictedError
@@ -53,14 +54,14 @@ async def asked_to_end(system: System, dice: random.Random) -> AsyncIterator[str
     yield worker.name
 
 
-def dies_at(point: str) -> Inflict:
-    """Kill -9 by its own hand, at a point of the unit of commit."""
+def dies_at(point: str, by: Literal["SIGKILL", "SIGTERM"] = "SIGKILL") -> Inflict:
+    """Kill -9, or SIGTERM, by its own hand, at a point of the unit of commit."""
 
     @asynccontextmanager
     async def inflict(system: System, dice: random.Random) -> AsyncIterator[str]:
         (worker,) = _chosen(system, dice)
         worker.is_killed = True
-        worker.tell(Control(die_at=point, passes=dice.randint(1, 20)))
+        worker.tell(Control(die_at=point, passes=dice.randint(1, 20), by=by))
         try:
             await _dies(worker, point, DIE_SECONDS)
         finally:
@@ -154,6 +155,7 @@ KINDS = (
     Kind("all workers killed at once", killed(3), 1),
     Kind("worker asked to end", asked_to_end, 8),
     *(Kind(f"worker killed at {point}", dies_at(point), 2) for point in POINTS),
+    *(Kind(f"worker asked to end at {point}", dies_at(point, "SIGTERM"), 1) for point in POINTS),
     *(Kind(f"worker killed again at {point}", dies_again_at(point), 1) for point in RESTORE_POINTS),
     Kind("worker frozen past its session", frozen, 3, (9.0, 12.0)),
     Kind("worker frozen for a moment", frozen, 3, (0.5, 4.0)),
