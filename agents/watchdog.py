@@ -15,6 +15,9 @@ from streams.compacted import CompactedReader
 LOOK_SECONDS: Final = 1.0
 UNASSIGNED_SECONDS: Final = 180.0
 """The longest a rebalance may take, the restoring of tables included."""
+UNFETCHED_SECONDS: Final = 45.0
+"""So long an input that has a leader may be silent while others are not. Under faults it was so for up to 300 s, until
+the next rebalance; a new process fetches within seconds."""
 
 
 async def watch(app: BatchApp, shards: Shards, readers: Sequence[CompactedReader], health: WorkerHealth) -> None:
@@ -31,6 +34,8 @@ async def watch(app: BatchApp, shards: Shards, readers: Sequence[CompactedReader
             shards.fail("Faust has crashed", app.crash_reason)
         if app.started and app.consumer_has_ended():
             shards.fail("the consumer's coordination has ended")
+        if unfetched := app.unfetched(UNFETCHED_SECONDS):
+            shards.fail(f"{len(unfetched)} inputs are not fetched any more, such as {unfetched[0]}, while others are")
         for reader in readers:
             if error := reader.failure():
                 shards.fail("a compacted topic cannot be read any further", error)

@@ -7,6 +7,7 @@ from typing import Any
 
 from faust.transport.drivers import aiokafka as driver
 from faust.transport.producer import Producer
+from faust.types import TP
 
 from streams.batching.consumer import BatchConsumer
 from streams.batching.host import ShardHost, Unread
@@ -47,6 +48,10 @@ class BatchApp(HostedApp):
     def unread(self) -> Unread:
         """Return what is still to be read of the inputs of this worker."""
         return self.consumer.unread() if isinstance(self.consumer, BatchConsumer) else Unread({}, {}, 0)
+
+    def unfetched(self, seconds: float) -> list[TP]:
+        """Return the inputs of this worker that are not fetched any more: nothing heard of them, while others are."""
+        return self.consumer.unfetched(seconds) if isinstance(self.consumer, BatchConsumer) else []
 
     def consumer_has_ended(self) -> bool:
         """Say whether the task that keeps this worker in its group has ended."""

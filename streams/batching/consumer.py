@@ -121,6 +121,10 @@ class BatchConsumer(driver.Consumer):
         """Return what is still to be read of the inputs."""
         return self._thread.unread()
 
+    def unfetched(self, seconds: float) -> list[TP]:
+        """Return the inputs that Kafka has said nothing of for so long, while it did of others."""
+        return self._thread.unfetched(seconds)
+
     def has_ended(self) -> bool:
         """Say whether aiokafka has stopped coordinating with the group."""
         return self._thread.has_ended()

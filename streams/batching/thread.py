@@ -8,6 +8,7 @@ the gate stands open at that epoch; it is opened only after a seek, so whatever 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +41,8 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
     app: HostedApp
     epoch = 0
     """Counts the seeks; written in this thread only."""
+    sought_ms = 0.0
+    """When the last seek was, by the clock that aiokafka stamps answers with."""
     gate: int | None = None
     """The epoch whose records may be drained; None while a rebalance is under way. Written by the main thread."""
 
@@ -126,6 +129,32 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
             unstable[TP(*partition)] = max(0, state.highwater - max(state.lso, state.position))
         return Unread(readable, unstable, heard_ms)
 
+    def unfetched(self, seconds: float) -> list[TP]:
+        """Return the inputs that Kafka has said nothing of for so long, while it did of others.
+
+        aiokafka asks the leader of every input again and again. Where it has stopped to ask one, it does not say so and
+        does not come back to it before the next assignment. What has no leader, or has been fetched and waits for us,
+        is not meant. May be called from another thread, as above.
+        """
+        consumer = self._consumer
+        subscription = consumer and consumer._subscription.subscription  # noqa: SLF001 -- pinned, as above
+        assignment = subscription and subscription.assignment
+        if consumer is None or not assignment or self.gate != self.epoch:
+            return []
+        fetcher = consumer._fetcher  # noqa: SLF001 -- as above
+        cluster = fetcher._client.cluster  # noqa: SLF001 -- as above
+        changelogs = self.app.tables.changelog_topics
+        states = {one: assignment.state_value(one) for one in assignment.tps if one.topic not in changelogs}
+        heard_ms = max((state.timestamp or 0 for state in states.values()), default=0)
+        return [
+            TP(*partition)
+            for partition, state in states.items()
+            if heard_ms - max(state.timestamp or 0, self.sought_ms) > seconds * 1000
+            and partition not in fetcher._records  # noqa: SLF001 -- as above
+            and not state.paused
+            and cluster.broker_metadata(cluster.leader_for_partition(partition)) is not None
+        ]
+
     async def _seek_inputs(self, positions: Mapping[TP, int]) -> int:
         consumer = self._ensure_consumer()
         changelogs = self.app.tables.changelog_topics
@@ -141,6 +170,7 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
             consumer.seek(partition, beginnings[partition] if offset is None else offset)
         consumer.pause(*(partition for partition in assigned if partition.topic in changelogs))
         self.epoch += 1
+        self.sought_ms = time.time() * 1000
         return self.epoch
 
     def has_ended(self) -> bool:
