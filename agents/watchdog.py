@@ -16,8 +16,7 @@ LOOK_SECONDS: Final = 1.0
 UNASSIGNED_SECONDS: Final = 180.0
 """The longest a rebalance may take, the restoring of tables included."""
 UNFETCHED_SECONDS: Final = 45.0
-"""So long an input that has a leader may be silent while others are not. Under faults it was so for up to 300 s, until
-the next rebalance; a new process fetches within seconds."""
+"""So long an input that has a leader may be silent while others are not; a new process fetches within seconds."""
 
 
 async def watch(app: BatchApp, shards: Shards, readers: Sequence[CompactedReader], health: WorkerHealth) -> None:

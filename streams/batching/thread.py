@@ -23,6 +23,8 @@ from streams.batching.seeking import seek_targets
 from streams.consumers import committed_reader
 
 FETCH_MAX_WAIT_MS = 50
+METADATA_MS = 30_000
+"""So long aiokafka may go by who led a partition, where no answer tells it otherwise."""
 MAX_PARTITION_FETCH_BYTES = 2 * 1024 * 1024
 
 
@@ -63,6 +65,7 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
             heartbeat_interval_ms=int(conf.broker_heartbeat_interval * 1000),
             rebalance_timeout_ms=int(conf.broker_rebalance_timeout * 1000),
             max_poll_interval_ms=int(conf.broker_max_poll_interval * 1000),
+            metadata_max_age_ms=METADATA_MS,
         )
 
     async def poll(self, wanted: Collection[TP], timeout_seconds: float) -> Poll:
@@ -168,7 +171,12 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
         for partition in inputs:
             offset = targets[TP(*partition)]
             consumer.seek(partition, beginnings[partition] if offset is None else offset)
-        consumer.pause(*(partition for partition in assigned if partition.topic in changelogs))
+        for partition in assigned:
+            if partition.topic in changelogs:
+                # Anywhere: without a position aiokafka asks who it believes to be the leader for one, before it fetches
+                # anything from there; where that is the leader no more, it asks again until it renews its metadata.
+                consumer.seek(partition, 0)
+                consumer.pause(partition)
         self.epoch += 1
         self.sought_ms = time.time() * 1000
         return self.epoch
