@@ -49,13 +49,14 @@ class Consumer:
         self.paused.update(partitions)
 
 
-async def test_every_input_is_sought_and_no_changelog_is() -> None:
+async def test_every_input_is_sought_and_changelogs_have_a_position_too_and_are_paused() -> None:
+    # Without one, aiokafka asks a former leader for it again and again, and fetches nothing else from there meanwhile.
     consumer: Any = Consumer()
     thread = BatchConsumerThread.__new__(BatchConsumerThread)
     thread._consumer = consumer
     thread.app = SimpleNamespace(tables=SimpleNamespace(changelog_topics={"log"}))  # type: ignore[assignment]
     assert await thread._seek_inputs({A: 7, B: 2}) == 1
     assert consumer.sought == {
-        TopicPartition("a", 0): 7, TopicPartition("b", 0): 9, TopicPartition("c", 0): 40,
+        TopicPartition("a", 0): 7, TopicPartition("b", 0): 9, TopicPartition("c", 0): 40, TopicPartition("log", 0): 0,
     }  # fmt: skip
     assert consumer.paused == {TopicPartition("log", 0)}

@@ -1,4 +1,4 @@
-"""What aiokafka is asked for: a position of all that is assigned, and whether it has stopped to fetch an input."""
+"""An input that aiokafka has stopped to fetch is told from one of which there is nothing to say."""
 
 from __future__ import annotations
 
@@ -85,22 +85,3 @@ async def test_in_a_rebalance_none_is_told(thread: Thread) -> None:
     assert thread.unfetched() == []
     thread.thread._consumer = None
     assert thread.unfetched() == []
-
-
-async def test_changelogs_have_a_position_too_so_that_nobody_is_asked_for_one(thread: Thread) -> None:
-    sought: dict[TopicPartition, int] = {}
-    paused: set[TopicPartition] = set()
-
-    async def committed(_partition: TopicPartition) -> None:
-        return None
-
-    async def beginnings(partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
-        return dict.fromkeys(partitions, 7)
-
-    thread.thread._consumer = SimpleNamespace(
-        assignment=lambda: {STUCK, OTHER, CHANGELOG}, committed=committed, beginning_offsets=beginnings,
-        seek=sought.__setitem__, pause=paused.add,
-    )  # fmt: skip
-    assert await thread.thread._seek_inputs({TP(*OTHER): 40}) == 2
-    assert sought == {STUCK: 7, OTHER: 40, CHANGELOG: 0}
-    assert paused == {CHANGELOG}
