@@ -20,14 +20,13 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from aiokafka.structs import ConsumerRecord
 
 from agents.audit_outage import POSTGRES_AWAY, Outage
-from agents.metric_table import AUDITED_TOPICS
 from store.audit.log_batch import LogBatch, LogRecord
 from store.audit.positions import place, read_positions
 from store.audit.writing import AuditWriter, PositionGapError, Written
 from store.pool import Pool
 from streams.consumers import committed_reader
 from streams.groups import AUDIT
-from streams.topics import EXECUTIONS
+from streams.topics import AUDITED_TOPICS, EXECUTIONS
 
 GROUP: Final = AUDIT
 POLL_MS: Final = 250

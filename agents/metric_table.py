@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 from agents.tally import Distribution
 from engine.types import ExecutionStatus
 from streams.codecs import Fault
-from streams.topics import COMMAND_RESULTS, EXECUTIONS, INPUT_TOPICS
+from streams.topics import AUDITED_TOPICS, INPUT_TOPICS
 
 Family = CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily
 
@@ -50,8 +50,6 @@ def _histogram(name: str, text: str) -> Metric:
     return Metric(name, "histogram", text)
 
 
-AUDITED_TOPICS: Final = (EXECUTIONS, COMMAND_RESULTS)
-"""What an audit reads."""
 _ENDED: Final = (
     ExecutionStatus.SUCCEEDED,
     ExecutionStatus.FAILED,

@@ -22,7 +22,7 @@ from cli.settings import WrongSettingsError, find_settings
 from cli.times import moment
 from streams.groups import AUDIT, WORKERS
 from streams.settings import Settings
-from streams.topics import COMMAND_RESULTS, EXECUTIONS, INPUT_TOPICS
+from streams.topics import AUDITED_TOPICS, INPUT_TOPICS
 
 PACKAGES: Final = ("tap-automations", "aiokafka", "faust-streaming", "asyncpg")
 Range = tuple[int, int]
@@ -77,7 +77,7 @@ async def _look(settings: Settings, span: Range | None) -> list[Finding]:
     if topics_are_there:
         kafka += [await look_at_group(settings, "workers", WORKERS, INPUT_TOPICS)]
         if positions is not None:
-            found += [await look_at_group(settings, "audit", AUDIT, (EXECUTIONS, COMMAND_RESULTS), positions)]
+            found += [await look_at_group(settings, "audit", AUDIT, AUDITED_TOPICS, positions)]
             if span is not None:
                 found += await look_at_history(settings, *span, positions)
     if span is not None and not (topics_are_there and positions is not None):

@@ -13,11 +13,10 @@ from typing import Any, NamedTuple
 import orjson
 
 from engine.systems import BY_COMMAND_TYPE, SYSTEMS
-from streams.topics import COMMAND_RESULTS, DEAD_LETTERS, EXECUTIONS, TRIGGERS
+from streams.topics import COMMAND_RESULTS, COMMAND_TOPICS, DEAD_LETTERS, EXECUTIONS, TRIGGERS
 
 EVENT_TOPICS = frozenset(system.events_topic for system in SYSTEMS)
-COMMAND_TOPICS = frozenset(system.commands_topic for system in SYSTEMS if system.commands_topic)
-SEEN_TOPICS = EVENT_TOPICS | COMMAND_TOPICS | {COMMAND_RESULTS, DEAD_LETTERS, EXECUTIONS, TRIGGERS}
+SEEN_TOPICS = EVENT_TOPICS | {*COMMAND_TOPICS, COMMAND_RESULTS, DEAD_LETTERS, EXECUTIONS, TRIGGERS}
 RUNNING = "running"
 
 Attempt = tuple[str, int]

@@ -14,10 +14,9 @@ from store import reconcile as counted
 from store.flows import FlowStore
 from store.pool import Pool
 from streams.consumers import committed_reader
-from streams.topics import COMMAND_RESULTS, EXECUTIONS, INPUT_TOPICS
+from streams.topics import AUDITED_TOPICS, INPUT_TOPICS
 
 POLL_MILLISECONDS = 200
-AUDITED_TOPICS = frozenset({EXECUTIONS, COMMAND_RESULTS})
 
 
 class KafkaWatch:

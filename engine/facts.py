@@ -69,12 +69,10 @@ def _engage(row: Row, event: Event) -> bool:
     at = event.timestamp_ms
     campaigns: Row = row.setdefault("engagement", {})
     campaign_id = opaque_id(event.payload.get("campaignId"))
+    is_known = campaign_id is None or campaign_id in campaigns
+    is_kept = is_known or _grow(row, json_bytes(campaign_id) + _COUNTS_BYTES)
     # "" is no id of a campaign, so it can stand for all of them.
-    counted, is_kept = [""], True
-    if campaign_id:
-        is_kept = campaign_id in campaigns or _has_room(row, json_bytes(campaign_id) + _COUNTS_BYTES)
-        counted += [campaign_id] if is_kept else []
-    for campaign in counted:
+    for campaign in (campaign_id, "") if campaign_id and is_kept else ("",):
         counts = campaigns.get(campaign)
         if counts is None:
             campaigns[campaign] = counts = list(_NOTHING)
@@ -148,7 +146,7 @@ def _update(row: Row, field: str, changes: Mapping[str, Json]) -> bool:
     is_kept = True
     for name, value in changes.items():
         longer = json_bytes({name: value}) - (json_bytes({name: known[name]}) if name in known else 0)
-        if _has_room(row, longer):
+        if _grow(row, longer):
             known[name] = value
         else:
             is_kept = False
@@ -159,7 +157,7 @@ def _include(row: Row, field: str, item: Json) -> bool:
     items: list[str] = row.setdefault(field, [])
     if type(item) is not str or not item or item in items:
         return True
-    if not _has_room(row, json_bytes([item])):
+    if not _grow(row, json_bytes([item])):
         return False
     items.append(item)
     return True
@@ -169,12 +167,15 @@ def _exclude(row: Row, field: str, item: Json) -> bool:
     items: list[str] = row.setdefault(field, [])
     if item in items:
         items.remove(item)
-        _has_room(row, -json_bytes([item]))
+        _grow(row, -json_bytes([item]))
     return True
 
 
-def _has_room(row: Row, longer: int) -> bool:
-    """Whether a facts row may get so many bytes longer; if so, they count from now on. The days are not counted."""
+def _grow(row: Row, longer: int) -> bool:
+    """Count so many bytes more of a facts row, or fewer; False, and nothing counted, where it has no room for them.
+
+    The days are not counted: there are no more than a year of them.
+    """
     # Rows of before have no count.
     known: int = row["bytes"] if "bytes" in row else json_bytes(row)
     if longer > 0 and known + longer > MAX_BYTES:

@@ -1,8 +1,8 @@
 """What the feed and the commands topics say of a time range, compared: each command stands in a step, and each of a
 step's commands is there, once. Also what the audit must hold of it.
 
-Feed and commands of one decision are one transaction, written within seconds. So what belongs to the range is looked
-for a minute beyond it on both sides.
+Feed and commands of one decision are written within seconds, mostly in one transaction. So what belongs to the range
+is looked for a minute beyond it on both sides.
 """
 
 from __future__ import annotations
@@ -109,7 +109,8 @@ class Ledger:
         self._sent_around.add(command)
         if self._has(record):
             self._sent[command] = execution
-            self._attempts[command, said.get("attempt", 1)] += 1
+            attempt = said.get("attempt")
+            self._attempts[command, attempt if type(attempt) is int else 1] += 1
 
     def _has(self, record: Record) -> bool:
         return self.from_ms <= record.timestamp < self.to_ms

@@ -99,3 +99,6 @@ INPUT_TOPICS: Final[tuple[str, ...]] = tuple(
     sorted([*(system.events_topic for system in SYSTEMS), TRIGGERS, COMMAND_RESULTS])
 )
 """What a worker consumes, in the order of names, which is part of the order of a shard's clock."""
+
+AUDITED_TOPICS: Final = (EXECUTIONS, COMMAND_RESULTS)
+"""What an audit consumes."""

@@ -115,17 +115,11 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
 
         May be called from another thread: it reads numbers that this one writes.
         """
-        subscription = self._consumer and self._consumer._subscription.subscription  # noqa: SLF001 -- pinned, as above
-        assignment = subscription and subscription.assignment
-        if not assignment:
-            return Unread({}, {}, 0)
-        changelogs = self.app.tables.changelog_topics
         readable: dict[TP, int] = {}
         unstable: dict[TP, int] = {}
         heard_ms = 0
-        for partition in assignment.tps:
-            state = assignment.state_value(partition)
-            if partition.topic in changelogs or not state.has_valid_position or state.highwater is None:
+        for partition, state in self._inputs().items():
+            if not state.has_valid_position or state.highwater is None:
                 continue
             heard_ms = max(heard_ms, state.timestamp)
             readable[TP(*partition)] = max(0, state.lso - state.position)
@@ -139,15 +133,11 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
         does not come back to it before the next assignment. What has no leader, or has been fetched and waits for us,
         is not meant. May be called from another thread, as above.
         """
-        consumer = self._consumer
-        subscription = consumer and consumer._subscription.subscription  # noqa: SLF001 -- pinned, as above
-        assignment = subscription and subscription.assignment
-        if consumer is None or not assignment or self.gate != self.epoch:
+        states = self._inputs()
+        if self._consumer is None or self.gate != self.epoch:
             return []
-        fetcher = consumer._fetcher  # noqa: SLF001 -- as above
+        fetcher = self._consumer._fetcher  # noqa: SLF001 -- pinned, as above
         cluster = fetcher._client.cluster  # noqa: SLF001 -- as above
-        changelogs = self.app.tables.changelog_topics
-        states = {one: assignment.state_value(one) for one in assignment.tps if one.topic not in changelogs}
         heard_ms = max((state.timestamp or 0 for state in states.values()), default=0)
         return [
             TP(*partition)
@@ -157,6 +147,15 @@ class BatchConsumerThread(AIOKafkaConsumerThread):
             and not state.paused
             and cluster.broker_metadata(cluster.leader_for_partition(partition)) is not None
         ]
+
+    def _inputs(self) -> dict[TopicPartition, Any]:
+        """Return what aiokafka keeps of each input that is assigned; nothing between assignments."""
+        subscription = self._consumer and self._consumer._subscription.subscription  # noqa: SLF001 -- pinned, as above
+        assignment = subscription and subscription.assignment
+        if not assignment:
+            return {}
+        changelogs = self.app.tables.changelog_topics
+        return {one: assignment.state_value(one) for one in assignment.tps if one.topic not in changelogs}
 
     async def _seek_inputs(self, positions: Mapping[TP, int]) -> int:
         consumer = self._ensure_consumer()

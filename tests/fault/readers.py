@@ -16,12 +16,12 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from agents.shard import POSITIONS, POSITIONS_KEY
-from engine.systems import SYSTEMS
 from streams.consumers import committed_reader
 from streams.groups import WORKERS
 from streams.reading import read_up_to
 from streams.topics import (
     COMMAND_RESULTS,
+    COMMAND_TOPICS,
     DEAD_LETTERS,
     ENTITIES,
     EXECUTIONS,
@@ -33,7 +33,6 @@ from streams.topics import (
 from tests.fault.model import Model
 from tests.support.verdict import AuditRows, ExecutionRow, Finding, Ledger, Place, StepRow, differences
 
-COMMAND_TOPICS = tuple(system.commands_topic for system in SYSTEMS if system.commands_topic)
 SHARDS = 6
 """Partitions of every topic that carries subjects."""
 FETCH_BYTES = 4 * 1024 * 1024

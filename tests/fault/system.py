@@ -28,7 +28,7 @@ from store.migrate import migrate
 from streams.admin import create_topics
 from streams.consumers import committed_reader
 from streams.settings import Settings
-from streams.topics import COMMAND_RESULTS, EXECUTIONS
+from streams.topics import AUDITED_TOPICS
 from tests.fault.cluster import Cluster
 from tests.fault.control import CONTROL_VARIABLE, Control, died_file, write_control
 from tests.fault.proxy import Proxy
@@ -214,7 +214,7 @@ class System:
         consumer = committed_reader(self.cluster.kafka)
         await consumer.start()
         try:
-            found = await ends_of(consumer, (EXECUTIONS, COMMAND_RESULTS))
+            found = await ends_of(consumer, AUDITED_TOPICS)
         finally:
             await consumer.stop()
         return {(one.topic, one.partition): end for one, end in found.items()}

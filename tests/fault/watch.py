@@ -16,8 +16,7 @@ from aiokafka.errors import KafkaError
 
 from engine.wire import rfc3339
 from streams.consumers import committed_reader
-from streams.topics import COMMAND_RESULTS
-from tests.fault.readers import COMMAND_TOPICS
+from streams.topics import COMMAND_RESULTS, COMMAND_TOPICS
 from tests.fault.workload import ASK, TAG, Feeder
 
 ANSWERED_TWICE = 0.03
