@@ -47,7 +47,8 @@ class KafkaBroker:
         keep_fds: Sequence[int] = (),
     ) -> None:
         self._dir = data_dir.resolve()
-        self._port = port or 0
+        self._given_port = port or 0
+        self._port = self._given_port
         self._controller_port = 0
         self._heap_megabytes = heap_megabytes
         self._properties = dict(properties or {})
@@ -112,6 +113,11 @@ class KafkaBroker:
         """
         with ThreadPoolExecutor(1) as apart:  # apart: the caller may be inside an event loop of its own
             wait_until(self.name, lambda: apart.submit(self._answers).result(), self.poll, timeout_seconds, self.log)
+
+    def picks_another_port(self) -> bool:
+        """Forget the port that was picked, so that the next start picks another; False where it was given."""
+        self._port = self._given_port
+        return not self._given_port
 
     def poll(self) -> int | None:
         """Return the exit code, None while it runs (or was never started)."""

@@ -42,7 +42,8 @@ class PostgresServer:
         self, data_dir: Path, *, port: int | None = None, durable: bool = True, keep_fds: Sequence[int] = ()
     ) -> None:
         self._dir = data_dir.resolve()
-        self._port = port or 0
+        self._given_port = port or 0
+        self._port = self._given_port
         self._durable = durable
         self._keep_fds = keep_fds
         self._password = ""
@@ -103,6 +104,11 @@ class PostgresServer:
         wait_until(self.name, self._accepts, self.poll, timeout_seconds, self.log)
         if not self._psql(DATABASE_EXISTS):
             self._psql(CREATE_DATABASE)
+
+    def picks_another_port(self) -> bool:
+        """Forget the port that was picked, so that the next start picks another; False where it was given."""
+        self._port = self._given_port
+        return not self._given_port
 
     def poll(self) -> int | None:
         """Return the exit code, None while it runs (or was never started)."""

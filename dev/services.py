@@ -13,8 +13,12 @@ from typing import TypeVar
 from cli.discovery import KAFKA_VARIABLE, POSTGRES_VARIABLE
 from dev.announcement import withdraw
 from dev.claim import claimed
+from dev.errors import ServiceError, last_lines
 from dev.kafka import KafkaBroker
 from dev.postgres import PostgresServer
+
+OTHER_PORTS = 2
+PORT_TAKEN = "Address already in use"  # Java and Postgres use the system's words
 
 Server = KafkaBroker | PostgresServer
 S = TypeVar("S", KafkaBroker, PostgresServer)
@@ -88,5 +92,21 @@ def serving(server: S) -> Iterator[S]:
 
 
 def _start(server: Server) -> None:
+    for _ in range(OTHER_PORTS):
+        try:
+            return _start_once(server)
+        except ServiceError as error:
+            server.stop()
+            # Somebody came between our look at the port and the server, seconds later.
+            if not _port_was_taken(error) or not server.picks_another_port():
+                raise
+    return _start_once(server)
+
+
+def _start_once(server: Server) -> None:
     server.start()
     server.wait_ready()
+
+
+def _port_was_taken(error: ServiceError) -> bool:
+    return error.log is not None and any(PORT_TAKEN in line for line in last_lines(error.log))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,11 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from dev.services import running
+from dev import ports
+from dev.errors import ServiceError
+from dev.kafka import KafkaBroker
+from dev.postgres import PostgresServer
+from dev.services import running, serving
 
 pytestmark = pytest.mark.services
 
@@ -43,6 +48,30 @@ def test_what_the_environment_names_is_used_and_nothing_is_started(tmp_path: Pat
     with running(tmp_path, named) as services:
         assert (services.kafka, services.postgres) == ("kafka:9092", "postgresql://postgres/mal")
         assert {path.name for path in tmp_path.iterdir()} == {"mal.lock"}
+
+
+def test_a_port_that_somebody_took_in_between_is_given_up_for_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server((ports.HOST, 0)) as somebody:
+        taken = int(somebody.getsockname()[1])
+        picks = iter([taken, *ports.free_ports(2), taken, ports.free_port()])  # Kafka's next one is its controller's
+        monkeypatch.setattr(ports, "free_port", lambda: next(picks))
+        with (
+            serving(KafkaBroker(tmp_path / "kafka")) as kafka,
+            serving(PostgresServer(tmp_path / "postgres")) as postgres,
+        ):
+            for server in (kafka, postgres):
+                assert "Address already in use" in server.log.read_text()
+                assert server.poll() is None
+
+
+def test_a_port_that_was_given_and_is_taken_is_an_error_that_says_so(tmp_path: Path) -> None:
+    with socket.create_server((ports.HOST, 0)) as somebody:
+        server = PostgresServer(tmp_path, port=int(somebody.getsockname()[1]))
+        with pytest.raises(ServiceError, match="Address already in use"), serving(server):
+            pass
+    assert server.pid is None
 
 
 async def _write(kafka: str, postgres: str) -> None:
