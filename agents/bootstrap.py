@@ -70,7 +70,8 @@ async def _work(settings: Settings) -> None:
     partitions = await check_topics(settings)
     kafka = settings.kafka_client()
     flows, entities = PublishedFlows(), BroadcastEntities()
-    readers = [CompactedReader(kafka, FLOWS, flows.apply), CompactedReader(kafka, ENTITIES, entities.apply)]
+    flows_reader = CompactedReader(kafka, FLOWS, flows.apply)
+    readers = [flows_reader, CompactedReader(kafka, ENTITIES, entities.apply)]
     tally, tracing = Tally(), _tracing(os.environ)
     connect = partial(AIOKafkaProducer, **kafka)
     writer: UnitWriter = (
@@ -82,6 +83,7 @@ async def _work(settings: Settings) -> None:
         topics=INPUT_TOPICS,
         writer=writer,
         restore=partial(restore_parts, partial(committed_reader, kafka)),
+        catch_up=flows_reader.catch_up,
         new_program=lambda number: FlowProgram(
             number, partitions, flows, entities, _wall_ms,
             time_scale=settings.time_scale, all_facts=settings.facts == "all", tally=tally,

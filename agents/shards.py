@@ -61,6 +61,7 @@ class Shards:
         topics: the inputs of a shard.
         writer: writes units of commit, and fences.
         restore: brings parts of tables up to the end of their changelogs.
+        catch_up: returns once this worker knows of the flows what any worker knew when it was called.
         new_program: makes the program of a shard, by its number.
         wall_ms: reads the wall clock.
         end: ends the process, with what is to be said.
@@ -73,6 +74,7 @@ class Shards:
         topics: Collection[str],
         writer: UnitWriter,
         restore: Callable[[Mapping[TopicPartition, TablePart]], Awaitable[Mapping[TopicPartition, int]]],
+        catch_up: Callable[[], Awaitable[None]],
         new_program: Callable[[int], RestorableProgram],
         wall_ms: Callable[[], int],
         end: Callable[[str], None],
@@ -85,6 +87,7 @@ class Shards:
         self._topics = topics
         self._writer = writer
         self._restore = restore
+        self._catch_up = catch_up
         self._new_program = new_program
         self._wall_ms = wall_ms
         self._end = end
@@ -190,6 +193,10 @@ class Shards:
             for number in shards
         }
         taken = await self._restore(parts) if parts else {}
+        if parts:
+            # The owner before may have known a version that we do not yet, and its executions would be lost to us. It
+            # is fenced by now: it will not commit what it hears from here on.
+            await self._catch_up()
         changed = {partition.partition for partition, records in taken.items() if records}
         for number in shards:
             if number in changed or number not in self._programs:

@@ -72,23 +72,35 @@ async def take_again(kafka: Mapping[str, Any], flow_id: FlowId, since_ms: int) -
     return Taken(sent, len(held) - sent)
 
 
+def held_match(record: Record, flow_id: FlowId, since_ms: int) -> HeldMatch | None:
+    """Return the match that a record of the feed tells of, where a pause of this flow held one at that moment or later.
+
+    Args:
+        record: of the feed.
+        flow_id: which flow.
+        since_ms: when it was paused.
+    """
+    if record.value is None or orjson.dumps(flow_id) not in record.value:
+        return None
+    told = orjson.loads(record.value)
+    if (told.get("decision"), told.get("reason"), told.get("flowId")) != ("held", "paused", flow_id):
+        return None
+    if "input" not in told:
+        return None  # a slot of a schedule: its shard knows it, and needs no log to take it again
+    at_ms, place = parse_rfc3339(told["at"]), told["input"]
+    if at_ms < since_ms:
+        return None
+    return HeldMatch(
+        Subject(**told["subject"]), at_ms, TopicPartition(place["topic"], place["partition"]), place["offset"]
+    )
+
+
 async def _held(kafka: Mapping[str, Any], flow_id: FlowId, since_ms: int) -> list[HeldMatch]:
     held: list[HeldMatch] = []
-    needle = orjson.dumps(flow_id)
 
     def take(record: Record) -> None:
-        if record.value is None or needle not in record.value:
-            return
-        told = orjson.loads(record.value)
-        if (told.get("decision"), told.get("reason"), told.get("flowId")) != ("held", "paused", flow_id):
-            return
-        if "input" not in told:
-            return  # a slot of a schedule: its shard knows it, and needs no log to take it again
-        at_ms = parse_rfc3339(told["at"])
-        if at_ms >= since_ms:
-            place = told["input"]
-            partition = TopicPartition(place["topic"], place["partition"])
-            held.append(HeldMatch(Subject(**told["subject"]), at_ms, partition, place["offset"]))
+        if match := held_match(record, flow_id, since_ms):
+            held.append(match)
 
     await read_to_end(kafka, EXECUTIONS, take, since_ms=since_ms)
     return held

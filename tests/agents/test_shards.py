@@ -72,11 +72,12 @@ class Bench:
     def __init__(self) -> None:
         self.writer = Writer()
         self.tally = Tally()
+        self.caught_up: list[tuple[int, bool]] = []
         self.programs: list[Program] = []
         self.logs: dict[TopicPartition, list[tuple[bytes, bytes]]] = {}
         self.shards = Shards(
-            topics=TOPICS, writer=self.writer, restore=self.restore, new_program=self.new_program,
-            wall_ms=lambda: 1_000, end=self.end, tally=self.tally,
+            topics=TOPICS, writer=self.writer, restore=self.restore, catch_up=self.catch_up,
+            new_program=self.new_program, wall_ms=lambda: 1_000, end=self.end, tally=self.tally,
         )  # fmt: skip
         self.shards.tables = {name: MemoryTable(name) for name in ("subjects", POSITIONS)}
 
@@ -91,6 +92,9 @@ class Bench:
             part.apply(dict(fresh), part.next_offset + len(fresh))
             taken[partition] = len(fresh)
         return taken
+
+    async def catch_up(self) -> None:
+        self.caught_up.append((len(self.writer.opened), self.shards.ready.is_set()))
 
     @staticmethod
     def end(reason: str) -> None:
@@ -113,6 +117,15 @@ async def test_every_shard_is_fenced_anew_and_restored() -> None:
     assert sorted(program.number for program in bench.programs) == [0, 1]
     assert all(program.restored is not None for program in bench.programs)
     assert bench.shards.positions() == {TP("a", 1): 7, TP("b", 1): 2}
+
+
+async def test_what_the_owner_before_knew_of_the_flows_is_known_before_a_shard_is_worked_on() -> None:
+    bench = Bench()
+    await bench.shards.restore(set(), 1)
+    assert bench.caught_up == []
+    await bench.shards.restore(bench.assigned(0), 2)
+    # Once the owner before is fenced: what it hears from then on it commits no more.
+    assert bench.caught_up == [(2, False)]
 
 
 async def test_the_next_generation_keeps_what_nobody_else_has_written() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from engine.matching import Index
 from streams.batching.table import TablePart
 from tests.simulation.group import Group
 from tests.simulation.log import Log
@@ -15,12 +16,14 @@ from tests.simulation.world import World
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run stands at its end. `tables` are what the workers hold of each shard; `is_once`, what they promised."""
+    """How a run stands at its end. `views` are what there was to know of
+    the flows, `tables` what the workers hold of each shard; `is_once`, what they promised."""
 
     log: Log
     tape: Tape
     group: Group
     world: World
+    views: Sequence[Index]
     tables: Mapping[int, Mapping[str, TablePart]]
     is_once: bool
 

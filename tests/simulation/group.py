@@ -121,7 +121,8 @@ class Group:
         for member in self._members:
             if member.joining is None:
                 member.round_is_on.set()
-        self._later(0.05, self._look, asyncio.get_running_loop().time() + JOIN_SECONDS)
+        seconds = self._random.choice((0.05, 0.4))
+        self._later(seconds, self._look, asyncio.get_running_loop().time() + JOIN_SECONDS)
 
     def _look(self, deadline: float) -> None:
         now = asyncio.get_running_loop().time()

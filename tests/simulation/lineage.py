@@ -28,12 +28,13 @@ HOUR_MS: Final = 3_600_000
 def differences(ending: Ending, shard: int) -> Iterator[str]:
     """Yield what a shard did not do as one engine without any trouble does it, or not in an order that it may take."""
     problems: list[str] = []
-    reference = Reference(shard, problems)
+    reference = Reference(shard, ending.views, problems)
     lineage = _lineage(ending, shard)
     expected: dict[Place, list[Any]] = {}
     offsets: dict[str, int] = {}
     clock_ms = 0
     for unit, positions in lineage:
+        reference.know(unit.view)
         known, set_to_ms = read_positions({POSITIONS: _part(positions)})
         _play(ending, shard, reference, unit, offsets, known, problems)
         problems += [f"shard {shard}: {wrong}" for wrong in _wrong_clocks(unit, clock_ms, set_to_ms)]
@@ -41,6 +42,7 @@ def differences(ending: Ending, shard: int) -> Iterator[str]:
         for output in reference.take().outputs:
             expected.setdefault((output.topic, output.partition), []).append(output)
     _play_rest(ending, shard, reference, offsets, problems)
+    reference.know(len(ending.views) - 1)
     reference.still_due(_end_ms(lineage) + HOUR_MS)
     yield from problems
     if not ending.is_once:
@@ -136,12 +138,13 @@ def _pass_over(
     for offset in offsets:
         if offset in decided or not entries[offset].is_committed:
             continue
-        if (place, offset) not in ending.tape.without_effect:
+        found = ending.tape.without_effect.get((place, offset))
+        if found is None:
             problems.append(f"{place} {offset} was never decided")
             continue
         if place[0] == COMMAND_RESULTS and not ending.is_once:
             continue  # it may have come before what it answers was decided, and so sent, once more
-        reference.decide_without_effect(entries[offset].record)
+        reference.decide_without_effect(*found)
 
 
 def _merged(decided: Mapping[str, list[Any]]) -> list[Any]:

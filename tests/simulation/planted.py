@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -77,7 +77,7 @@ class TimersInMemory(Parts):
     """A timer is in memory, but not in the row that the changelog gets."""
 
     def program(self, worker: Worker, number: int) -> FlowProgram:
-        return _ForgetsTimers(number, worker.wall_ms, worker.tape)
+        return _ForgetsTimers(number, worker.flows, worker.wall_ms, worker.tape)
 
 
 class NoFence(Parts):
@@ -188,6 +188,21 @@ class _FiresEarly(Shards):
             shard._wall_ms = partial(_ahead_where_idle, shard, shard._wall_ms)
 
 
+class _KnowsLess(Shards):
+    def __init__(self, *, catch_up: Callable[[], Awaitable[None]], **parts: Any) -> None:
+        async def go_on() -> None:
+            await asyncio.sleep(0)
+
+        super().__init__(catch_up=go_on, **parts)
+
+
+class FlowsOfBefore(Parts):
+    """A shard is worked on although its owner before knew more of the flows."""
+
+    def shards(self, worker: Worker, **parts: Any) -> Shards:
+        return _KnowsLess(**parts)
+
+
 class TimersEarly(Parts):
     """A shard without inputs fires timers up to 3 s too early, and sets its clock as if they had been due."""
 
@@ -206,6 +221,7 @@ PLANTED: Final[Mapping[str, Parts]] = {
     "half restored": HalfRestored(),
     "goes on when revoked": GoesOnWhenRevoked(),
     "timers early": TimersEarly(),
+    "flows of before": FlowsOfBefore(),
 }
 
 

@@ -6,18 +6,29 @@ is the shards' to decide), and checks that this order keeps the rules of a shard
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from agents.program import FlowProgram
 from agents.tally import Tally
 from agents.worldview import BroadcastEntities
 from engine.due import DueIndex, Timer
+from engine.matching import Index
 from streams.batching.table import TablePart
 from streams.topics import TABLES
 from streams.unit import Unit
 from tests.simulation.scene import SHARDS, TIME_SCALE
-from tests.simulation.tape import Decided, PublishedScene
+from tests.simulation.tape import Decided
+
+
+class _Flows:
+    """The flows as they are known at a place in the order."""
+
+    def __init__(self, views: Sequence[Index]) -> None:
+        self.view = 0
+        self._views = views
+
+    def snapshot(self) -> Index:
+        return self._views[self.view]
 
 
 class Reference:
@@ -25,10 +36,12 @@ class Reference:
 
     Args:
         shard: its number.
+        views: what there was to know of the flows.
         problems: takes what is wrong.
     """
 
-    def __init__(self, shard: int, problems: list[str]) -> None:
+    def __init__(self, shard: int, views: Sequence[Index], problems: list[str]) -> None:
+        self._flows = _Flows(views)
         self.tables = {name: TablePart() for name in TABLES}
         self._shard = shard
         self._problems = problems
@@ -36,7 +49,7 @@ class Reference:
         self._program = FlowProgram(
             shard,
             SHARDS,
-            PublishedScene(),
+            self._flows,
             BroadcastEntities(),
             lambda: self._wall_ms,
             time_scale=TIME_SCALE,
@@ -44,6 +57,14 @@ class Reference:
             tally=Tally(),
         )
         self._program.restore(self.tables)
+
+    def know(self, view: int) -> None:
+        """Go on with what is known of the flows, as a shard does that looks at them between two units."""
+        if view < self._flows.view:
+            self._wrong(f"view {view} of the flows was decided by after view {self._flows.view}")
+        self._flows.view = view
+        self._program._index = None
+        self._program.next_due_ms()
 
     def decide(self, step: Decided) -> None:
         """Decide what a shard decided."""
@@ -57,10 +78,14 @@ class Reference:
             self.nothing_is_due_before(step.timer)
             self._fire(step.timer, step.now_ms)
 
-    def decide_without_effect(self, record: Any) -> None:
-        """See that a record has no effect, which a shard passed over because it had none there."""
-        before = self._decided_so_far()
-        self._program.decide(record, max(self._now_ms, record.timestamp))
+    def decide_without_effect(self, step: Decided, view: int) -> None:
+        """See that a record has no effect, which a shard passed over because it had none there, by that view."""
+        before, known, record = self._decided_so_far(), self._flows.view, step.record
+        assert record is not None
+        self._flows.view, self._program._index = view, None
+        self._wall_ms = step.wall_ms
+        self._program.decide(record, step.now_ms)
+        self._flows.view, self._program._index = known, None
         if self._decided_so_far() != before:
             self._wrong(f"{record.topic} {record.offset} was passed over, but has an effect")
 

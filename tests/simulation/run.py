@@ -16,6 +16,8 @@ from aiokafka.errors import KafkaError
 from agents import shard as shard_module
 from streams.batching.host import TP
 from streams.batching.table import TablePart
+from streams.topics import FLOWS
+from tests.simulation.editors import Editors, KnownFlows
 from tests.simulation.ending import Ending
 from tests.simulation.group import Group
 from tests.simulation.log import Log
@@ -56,9 +58,10 @@ class Run:
         self.loop = SeededLoop(  # type: ignore[abstract]  # what is left out is of sockets and processes
             self.random, self.weather.disorder, self._before_step
         )
-        self.log = Log(self.weather, (*INPUTS, *COMMANDS))
+        self.log = Log(self.weather, (*INPUTS, *COMMANDS, FLOWS))
         self.group = Group(self.random, SHARDS, INPUTS)
         self.world = World(self.log, self.random)
+        self.editors = Editors(self.log, self.random)
         self.tape = Tape()
         self.workers: list[Worker] = []
         self.problems: list[str] = []
@@ -78,18 +81,21 @@ class Run:
 
     def judge(self) -> list[str]:
         """Return what is wrong with how it ended; where it did not end, only that."""
-        ending = Ending(self.log, self.tape, self.group, self.world, self.tables(), self._parts.is_once)
+        ending = Ending(
+            self.log, self.tape, self.group, self.world, self.editors.views, self.tables(), self._parts.is_once
+        )
         return self.problems or verdict(ending)
 
     async def _play(self) -> None:
         answering = asyncio.create_task(self.world.answer())
         self._begin()
-        happening = asyncio.create_task(self.world.happen())
+        happening = [asyncio.create_task(self.world.happen()), asyncio.create_task(self.editors.edit())]
         await self._trouble()
-        await happening
+        await happening[0]
         self._calm_down()
         await self._settle()
-        answering.cancel()
+        for one in (answering, *happening):
+            one.cancel()
 
     def tables(self) -> dict[int, dict[str, TablePart]]:
         """Return what the living hold of each shard."""
@@ -103,7 +109,14 @@ class Run:
 
     def _begin(self) -> None:
         worker = Worker(
-            f"w{len(self.workers)}", self.log, self.group, self.weather, self.tape, self._parts, lambda: self._skew_ms
+            f"w{len(self.workers)}",
+            self.log,
+            self.group,
+            self.weather,
+            KnownFlows(self.log, self.weather, self.editors.views),
+            self.tape,
+            self._parts,
+            lambda: self._skew_ms,
         )
         self.workers.append(worker)
         self.loop.start(worker, worker.run())
@@ -185,6 +198,8 @@ class Run:
                 owners[shard] = worker
         if len(owners) < SHARDS:
             return f"only {len(owners)} shards are worked on"
+        if self.editors.is_editing:
+            return "flows are edited, or take again what a pause held"
         if self.world.answering:
             return "answers are on their way"
         undecided = (self._undecided(shard, worker) for shard, worker in owners.items())

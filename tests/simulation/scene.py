@@ -6,12 +6,15 @@ from functools import cache
 from typing import Any, Final
 
 from engine.flow import FlowVersion
-from engine.matching import Index
+from engine.matching import FlowTable
+from engine.types import FlowId
 from streams.topics import COMMAND_RESULTS, TRIGGERS
 from tests.support.driver import START_MS, FlowDriver
 from tests.support.flows import version
 
-__all__ = ["DRIP", "EMAILS", "INPUTS", "LISTS", "SHARDS", "START_MS", "TIME_SCALE", "published"]
+__all__ = [
+    "DRIP", "EMAILS", "INPUTS", "LISTS", "SHARDS", "START_MS", "TIME_SCALE", "flow_ids", "new_flow_table", "variant",
+]  # fmt: skip
 
 SHARDS: Final = 2
 EMAILS: Final = "tap.email-engine.events"
@@ -26,10 +29,38 @@ _CAP: Final = {"max": 1, "windowSeconds": 5 * TIME_SCALE, "scope": "flow"}
 _RETRY: Final = {"maxAttempts": 3, "initialSeconds": TIME_SCALE, "factor": 2, "maxSeconds": 4 * TIME_SCALE}
 
 
+def new_flow_table() -> FlowTable:
+    """Return the flows that are there at the start: waits, waits for events, awaited answers, entry rules, caps and
+    sub-flows."""
+    known = _published()
+    return FlowTable(dict(known._heads), {flow_id: dict(plans) for flow_id, plans in known._plans.items()}, {}, None)
+
+
+def flow_ids() -> list[FlowId]:
+    """Return their ids."""
+    return sorted(_published()._heads)
+
+
+def variant(flow_id: FlowId, number: int, kind: int) -> FlowVersion:
+    """Return a later version of a flow: 0: as the first; 1: with a node more at its end; 2: that node alone."""
+    first = next(flow for flow in _flows() if flow.flow_id == flow_id).model_dump(by_alias=True, mode="json")
+    nodes, edges = first["nodes"], first["edges"]
+    if kind:
+        more = {"id": "z", "ref": "z", "type": "action", "subtype": "notify_user", "config": {"message": "more"}}
+        nodes.append({**more, "options": {}})
+        source = nodes[-2]["id"] if kind == 1 else nodes[0]["id"]
+        edges.append({"id": "ez", "sourceNodeId": source, "targetNodeId": "z", "conditionLabel": None})
+    if kind == 2:  # without what it waits at
+        gone = nodes.pop(1)["id"]
+        edges[:] = [edge for edge in edges if gone not in {edge["sourceNodeId"], edge["targetNodeId"]}]
+        kept = {edge["targetNodeId"] for edge in edges}
+        nodes[1:] = [node for node in nodes[1:] if node["id"] in kept]
+    return FlowVersion.model_validate({**first, "version": number, "nodes": nodes, "edges": edges})
+
+
 @cache
-def published() -> Index:
-    """Return the flows: waits, waits for events, awaited answers, entry rules, caps and sub-flows."""
-    return FlowDriver(*_flows()).flow_table.snapshot()
+def _published() -> FlowTable:
+    return FlowDriver(*_flows()).flow_table
 
 
 def _flows() -> list[FlowVersion]:

@@ -13,11 +13,11 @@ from agents.program import FlowProgram
 from agents.tally import Tally
 from agents.worldview import BroadcastEntities
 from engine.due import Timer
-from engine.matching import Index
 from streams.unit import Unit
 from tests.simulation.clients import NOTE
+from tests.simulation.editors import KnownFlows
 from tests.simulation.log import Place
-from tests.simulation.scene import SHARDS, TIME_SCALE, published
+from tests.simulation.scene import SHARDS, TIME_SCALE
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,41 +37,36 @@ class Decided:
 
 @dataclass(eq=False)
 class Pass:
-    """What one take holds."""
+    """What one take holds, and which view of the flows it was decided by."""
 
     shard: int
     steps: list[Decided]
+    view: int
 
 
 @dataclass
 class Tape:
     """Of one run."""
 
-    without_effect: set[tuple[Place, int]] = field(default_factory=set)
-    """Where records lie that were decided in a pass that had nothing to commit."""
-
-
-class PublishedScene:
-    """The flows, which do not change."""
-
-    def snapshot(self) -> Index:
-        return published()
+    without_effect: dict[tuple[Place, int], tuple[Decided, int]] = field(default_factory=dict)
+    """What was decided in a pass that had nothing to commit, the last time, and by which view; by its place."""
 
 
 class TapedProgram(FlowProgram):
     """A program that is written down."""
 
-    def __init__(self, number: int, wall_ms: Callable[[], int], tape: Tape) -> None:
+    def __init__(self, number: int, flows: KnownFlows, wall_ms: Callable[[], int], tape: Tape) -> None:
         super().__init__(
             number,
             SHARDS,
-            PublishedScene(),
+            flows,
             BroadcastEntities(),
             wall_ms,
             time_scale=TIME_SCALE,
             all_facts=False,
             tally=Tally(),
         )
+        self._known = flows
         self._tape = tape
         self._number = number
         self._wall = wall_ms
@@ -98,10 +93,10 @@ class TapedProgram(FlowProgram):
         steps, self._steps = self._steps, []
         if unit:
             self._seen_ms = 0  # what the clock is now is committed with the unit
-            self.last = Pass(self._number, steps)
+            self.last = Pass(self._number, steps, self._known.view)
             NOTE.set(self.last)  # whatever this shard begins to commit now is this
         else:
             for step in steps:
                 if (record := step.record) is not None:
-                    self._tape.without_effect.add(((record.topic, record.partition), record.offset))
+                    self._tape.without_effect[(record.topic, record.partition), record.offset] = step, self._known.view
         return unit

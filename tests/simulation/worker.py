@@ -25,6 +25,7 @@ from streams.batching.table import TablePart
 from streams.batching.writers import CommandsFirstWriter, TransactionalWriter, UnitWriter
 from streams.topics import COMMAND_TOPICS, TABLES, changelog
 from tests.simulation.clients import MemoryProducer, MemoryReader
+from tests.simulation.editors import KnownFlows
 from tests.simulation.group import Assignment, Group, Member
 from tests.simulation.log import Log
 from tests.simulation.loop import Process
@@ -56,7 +57,7 @@ class Parts:
         return partial(restore_parts, worker.connect_reader)
 
     def program(self, worker: Worker, number: int) -> FlowProgram:
-        return TapedProgram(number, worker.wall_ms, worker.tape)
+        return TapedProgram(number, worker.flows, worker.wall_ms, worker.tape)
 
     def shards(self, worker: Worker, **parts: Any) -> Shards:
         return Shards(**parts)
@@ -80,15 +81,25 @@ class Worker(Process):
         log: the log.
         group: its group.
         weather: of the run.
+        flows: what it knows of the flows.
         tape: writes down what is decided.
         parts: what it is put together from.
         skew_ms: reads how far its clock is off.
     """
 
     def __init__(
-        self, name: str, log: Log, group: Group, weather: Weather, tape: Tape, parts: Parts, skew_ms: Callable[[], int]
+        self,
+        name: str,
+        log: Log,
+        group: Group,
+        weather: Weather,
+        flows: KnownFlows,
+        tape: Tape,
+        parts: Parts,
+        skew_ms: Callable[[], int],
     ) -> None:
         super().__init__(name)
+        self.flows = flows
         self.tape = tape
         self.reason: str | None = None
         """Why it ended itself."""
@@ -103,6 +114,7 @@ class Worker(Process):
             topics=INPUTS,
             writer=parts.writer(self),
             restore=parts.restore(self),
+            catch_up=flows.catch_up,
             new_program=partial(parts.program, self),
             wall_ms=self.wall_ms,
             end=self._end,
@@ -120,6 +132,8 @@ class Worker(Process):
 
     async def run(self) -> None:
         """Take assignments over, work on each, and let go of it when the next round begins."""
+        await self.flows.start()
+        self._reading_flows = asyncio.create_task(self.flows.read_on())
         handing_over = asyncio.create_task(self._hand_over())
         taking: asyncio.Task[dict[TP, int]] | None = None
         while not handing_over.done():
