@@ -44,10 +44,11 @@ POLL_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """How many events, and how many in a hundred match."""
+    """How many events, how many in a hundred match, and how many contacts they are about."""
 
     events: int
     percent: int
+    contacts: int = 50_000
 
     @property
     def matches(self) -> int:
@@ -58,7 +59,7 @@ class Case:
 def events(case: Case, run: str) -> Iterator[tuple[bytes, bytes]]:
     """Yield key and value of each event."""
     for number in range(case.events):
-        contact = f"contact_{number % 50_000:05d}"
+        contact = f"contact_{number % case.contacts:05d}"
         campaign = MATCHING if number % 100 < case.percent else "campaign_other"
         event = {
             "id": f"{run}-{number}", "type": "email_open", "source": "email_engine",
