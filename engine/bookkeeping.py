@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from engine import awaited, feed, goals, lifecycle, retrying, sub_flows
+from engine import feed, goals, lifecycle, retrying, sub_flows
 from engine.admission import starting_context
+from engine.awaited import Awaited
 from engine.due import Timer, change_timer
 from engine.entered import Entry, new_entry, note_running, note_sent
 from engine.flow import FlowHead
@@ -132,17 +133,19 @@ class Bookkeeping:
         steps = [moved for moved in done.steps if moved["commandIds"] and _awaits(plan, moved["nodeId"])]
         if not steps:
             return
-        run, key = done.run, awaited.awaited_key(done.run.subject.id)
-        row = self._rows.entries(key)
+        run = done.run
+        commands = Awaited(run.subject.id, self._rows.entries)
         for moved in steps:
             wait = run.waits.get((moved["nodeId"], moved["visit"]))
             for command in moved["commandIds"]:
-                if wait is not None or command not in row:  # one may end with the input that made it
+                # One may end with the input that made it.
+                if wait is not None or commands.known(command) is None:
                     until_ms = wait.knows["deadline"] if wait is not None else moment.now_ms
-                    awaited.begin(row, command, plan.by_id[moved["nodeId"]], run, until_ms)
+                    commands.begin(command, plan.by_id[moved["nodeId"]], run, until_ms)
                 if wait is None:
-                    awaited.end(row, command, moment.now_ms)
-        self._rows.put_entries(key, row)
+                    commands.end(command, moment.now_ms)
+        for key, row in commands.changed().items():
+            self._rows.put_entries(key, row)
 
 
 def _awaits(plan: Plan, node_id: str) -> bool:

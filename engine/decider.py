@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from engine import awaited, facts, feed, lifecycle, resuming, retrying, sub_flows
+from engine import facts, feed, lifecycle, resuming, retrying, sub_flows
+from engine.awaited import Awaited
 from engine.awaiting import RETRY, AwaitedStep
 from engine.bookkeeping import Bookkeeping
 from engine.decisions import Decisions
@@ -215,12 +216,10 @@ class Decider:
         Returns:
             The system that answered, or None where nobody waited for it.
         """
-        row = self._rows.entries(awaited.awaited_key(subject_id))
-        execution = awaited.execution_of(row, answer.command_id)
-        if execution is None:
+        known = Awaited(subject_id, self._rows.entries).known(answer.command_id)
+        if known is None:
             return None
-        known = row[answer.command_id]
-        run = self._rows.run(execution)
+        run = self._rows.run(known["execution"])
         if run is None or run.end_reason is not None or not self._executions.move(run, answer, source, index, moment):
             subject = Subject(known["subject"][0], subject_id)
             self._sink.record(subject, feed.late_record(known, subject, answer, source.wire(), moment.now_ms))

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.awaited import end
+from engine.awaited import Awaited
 from engine.awaiting import JITTER, AwaitedStep, backoff_seconds
 from engine.inputs import Answered, Command
 from engine.nodes.base import Done
@@ -246,9 +246,9 @@ def test_an_answer_to_what_ended_with_the_input_that_asked_is_late() -> None:
 
 
 def test_the_end_of_what_was_forgotten_is_no_news() -> None:
-    row: dict[str, Any] = {}
-    end(row, CommandId("x"), 5)
-    assert row == {}
+    commands = Awaited("c1", lambda _: {})
+    commands.end(CommandId("x"), 5)
+    assert list(commands.changed().values()) == [{}]
 
 
 def test_the_time_limit_covers_all_attempts() -> None:

@@ -124,6 +124,25 @@ def test_an_awaited_command_does_not_repeat_the_id_of_its_subject_or_the_whole_o
     assert (late["reason"], late["subject"]) == ("late_result", {"type": "contact", "id": contact})
 
 
+def test_very_many_awaited_commands_of_a_subject_are_in_rows_that_fit_and_each_hears_its_answer() -> None:
+    driver = FlowDriver(version({"t": OPEN, "n": ("notify_user", {"message": "Hi"}, {"awaitResult": True})}, "t>n"))
+    count = 3_000
+    for _ in range(count):
+        driver.send(opened())
+    rows = {key: row for key, row in driver.tables.rows["entries"].items() if key.startswith("\x1fawaited\x1fc1")}
+    assert len(rows) == 257
+    assert sum(map(len, map(plain, rows.values()))) == count
+    assert max(map(len, rows.values())) < 64 * 1024
+    for number in range(count):
+        driver.answer(number)
+    assert [one["status"] for one in driver.executions] == ["succeeded"] * count
+    assert not driver.decisions
+    # What is over is known for a while, the last ones; where it is in the row, and where it is in a page.
+    for number in (count - 1, 127, 0):
+        driver.answer(number)
+    assert [one["reason"] for one in driver.decisions] == ["late_result"] * 2
+
+
 class TestFacts:
     def facts_of(self, driver: FlowDriver, key: str = "7:contactc1") -> dict[str, Any]:
         [row] = [row for name, row in driver.tables.rows["subjects"].items() if name.endswith(key)]

@@ -24,6 +24,7 @@ def main() -> None:
     arguments.add_argument("--seconds", type=float, default=600.0, help="how long faults are begun")
     arguments.add_argument("--rate", type=float, default=40.0, help="events a second")
     arguments.add_argument("--away", action="store_true", help="with Postgres away for ten minutes in between")
+    arguments.add_argument("--at-least-once", action="store_true", help="as with MAL_PROCESSING=at_least_once")
     arguments.add_argument("--keep", type=Path, help="a folder for data and logs, which stay")
     given = arguments.parse_args()
     # As Ctrl-C: what was started is stopped. Whoever starts us in the background may have Ctrl-C ignored.
@@ -40,6 +41,7 @@ def main() -> None:
                 rate=given.rate,
                 say=_say,
                 away=AWAY if given.away else None,
+                is_once=not given.at_least_once,
             )
         )
     finally:

@@ -51,7 +51,9 @@ class Verdict:
         return sum(finding.count for finding in self.findings if finding.fault in kinds)
 
 
-async def judge(kafka: Mapping[str, Any], model: Model, acknowledged: set[str], dsn: str | None) -> Verdict:
+async def judge(
+    kafka: Mapping[str, Any], model: Model, acknowledged: set[str], dsn: str | None, *, is_once: bool = True
+) -> Verdict:
     """Read everything, and say what is wrong with it.
 
     Args:
@@ -59,6 +61,7 @@ async def judge(kafka: Mapping[str, Any], model: Model, acknowledged: set[str], 
         model: of the workload, empty.
         acknowledged: ids of the events that Kafka has said it has.
         dsn: of the audit's Postgres; None where there was none.
+        is_once: whether a command must not be there again.
     """
     started = time.monotonic()
     ledger, verdict = Ledger(), Verdict()
@@ -92,7 +95,7 @@ async def judge(kafka: Mapping[str, Any], model: Model, acknowledged: set[str], 
             await _read(consumer, changelog(table), partial(take_row, table))
         ends = await ends_of(consumer, INPUT_TOPICS)
     expected = model.end()
-    verdict.findings += ledger.findings(expected)
+    verdict.findings += ledger.findings(expected, is_once=is_once)
     verdict.findings += model.state_findings(rows)
     verdict.findings += model.missing(acknowledged)
     verdict.findings += await _open_transactions(kafka)
@@ -102,7 +105,8 @@ async def judge(kafka: Mapping[str, Any], model: Model, acknowledged: set[str], 
     verdict.counts = {
         **model.records,
         "executions": len(ledger.stories),
-        "commands": ledger.commands.total(),
+        "commands": len(ledger.commands),
+        "repeats of commands": ledger.repeats,
         "decisions": len(ledger.decided),
         "dead letters": ledger.letters.total(),
         "state rows": sum(map(len, rows.values())),

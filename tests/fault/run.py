@@ -34,13 +34,14 @@ class Outcome:
     unasked_ends: int
     in_doubt: int
     seen_twice: int
+    is_once: bool
     gauges: Gauges
     seconds: float
 
     @property
     def is_clean(self) -> bool:
         """Whether nothing was wrong."""
-        return not (self.verdict.findings or self.stuck or self.seen_twice)
+        return not (self.verdict.findings or self.stuck or (self.is_once and self.seen_twice))
 
 
 async def run_suite(
@@ -51,6 +52,7 @@ async def run_suite(
     rate: float,
     say: Callable[[str], None],
     away: Kind | None = None,
+    is_once: bool = True,
 ) -> Outcome:
     """Run faults for some time, and judge what is left.
 
@@ -61,10 +63,11 @@ async def run_suite(
         rate: events a second.
         say: is told how it goes.
         away: one long fault of Postgres.
+        is_once: whether workers run with `exactly_once`; with `at_least_once` a command may be there again.
     """
     run = f"s{seed}"
     started = time.monotonic()
-    async with running_system(folder, run=run, seed=seed, rate=rate) as system:
+    async with running_system(folder, run=run, seed=seed, rate=rate, is_once=is_once) as system:
         say(f"all is up after {time.monotonic() - started:.0f} s; seed {seed}, {rate:g} events a second")
         gauges = Gauges(system)
         driver = Driver(system, seed=seed, seconds=seconds, log=folder / "cycles.jsonl", say=say)
@@ -89,7 +92,9 @@ async def run_suite(
             for task in background:
                 task.cancel()
         say("reading everything")
-        verdict = await judge(system.cluster.kafka, Model(run), system.feeder.acknowledged, system.postgres.dsn)
+        verdict = await judge(
+            system.cluster.kafka, Model(run), system.feeder.acknowledged, system.postgres.dsn, is_once=is_once
+        )
         return Outcome(
             driver.cycles,
             verdict,
@@ -98,6 +103,7 @@ async def run_suite(
             system.unasked_ends,
             system.feeder.in_doubt,
             len(system.watch.twice),
+            is_once,
             gauges,
             took,
         )

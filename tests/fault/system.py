@@ -134,7 +134,7 @@ class System:
     def actors(self) -> list[Actor]:
         return [*self.workers, *self.audits]
 
-    async def start(self) -> None:
+    async def start(self, processing: str) -> None:
         """Start Postgres and all parts; Kafka runs already."""
         await asyncio.to_thread(self.postgres.start)
         await asyncio.to_thread(self.postgres.wait_ready)
@@ -147,6 +147,7 @@ class System:
             **os.environ,
             "MAL_KAFKA_BOOTSTRAP_SERVERS": self.cluster.proxied,
             "MAL_POSTGRES_DSN": proxied,
+            "MAL_PROCESSING": processing,
             "MAL_DATA_DIR": str(self.folder),
         }
         self.workers = [self._worker(number, environment) for number in range(WORKERS + 1)]
@@ -236,7 +237,9 @@ def small_disk(folder: Path) -> Iterator[Path | None]:
 
 
 @asynccontextmanager
-async def running_system(folder: Path, *, run: str, seed: int, rate: float) -> AsyncIterator[System]:
+async def running_system(
+    folder: Path, *, run: str, seed: int, rate: float, is_once: bool = True
+) -> AsyncIterator[System]:
     """Start everything, with flows in force and events coming; stop all of it at the end."""
     cluster = Cluster(folder)
     with small_disk(folder) as disk:
@@ -250,7 +253,7 @@ async def running_system(folder: Path, *, run: str, seed: int, rate: float) -> A
                 watch = Watch(cluster.kafka, feeder, SHARDS, seed)
                 system = System(folder, disk or folder, cluster, feeder, watch)
                 try:
-                    await system.start()
+                    await system.start("exactly_once" if is_once else "at_least_once")
                     yield system
                 finally:
                     await system.stop()

@@ -96,6 +96,10 @@ class PointedWriter(writers.TransactionalWriter):
             told.point("restore.fenced")
 
 
+class PointedCommandsFirstWriter(PointedWriter, writers.CommandsFirstWriter):
+    """As that one, with `at_least_once`."""
+
+
 async def pointed_restore(connect: Any, parts: Any) -> Any:
     told.point("restore.begun")
     restored = await _restore_parts(connect, parts)
@@ -123,6 +127,7 @@ def main() -> None:
     with (
         patch.object(bootstrap, "AIOKafkaProducer", PointedProducer),
         patch.object(bootstrap, "TransactionalWriter", PointedWriter),
+        patch.object(bootstrap, "CommandsFirstWriter", PointedCommandsFirstWriter),
         patch.object(bootstrap, "restore_parts", pointed_restore),
         patch.object(Shard, "_commit", pointed_commit),
         patch.object(Shards, "resume", pointed_resume),

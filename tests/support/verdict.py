@@ -201,9 +201,19 @@ class Ledger:
 
     # ---- the verdict
 
-    def findings(self, expected: Expected) -> Iterator[Finding]:
-        """Name what is lost, there twice, or not as it must be."""
-        yield from _compare("commands", expected.commands, self.commands)
+    @property
+    def repeats(self) -> int:
+        """How many commands were there already."""
+        return self.commands.total() - len(self.commands)
+
+    def findings(self, expected: Expected, *, is_once: bool = True) -> Iterator[Finding]:
+        """Name what is lost, there twice, or not as it must be.
+
+        Args:
+            expected: what the input asks for.
+            is_once: whether a command must not be there again (`exactly_once`).
+        """
+        yield from _compare("commands", expected.commands, self.commands if is_once else Counter(set(self.commands)))
         yield from _compare("executions", expected.executions, Counter(self.stories.keys()))
         yield from _compare("dead letters", expected.letters, self.letters)
         yield from _finding(
@@ -236,9 +246,11 @@ class Ledger:
         yield from _finding("time", "timers that fired early, by the shard's clock or the worker's", self._early)
 
     def _commands_out_of_order(self) -> Iterator[str]:
-        """Where a flow commands at once, the commands of a subject come in the order of its events."""
+        """Where a flow commands at once, the commands of a subject come in the order of its events, each the first
+        time.
+        """
         last: dict[tuple[str, str, str, str, int], int] = {}
-        for topic, subject, flow_id, execution in self._unordered_commands:
+        for topic, subject, flow_id, execution in dict.fromkeys(self._unordered_commands):
             story = self.stories.get(execution)
             if story is None or story.entered is None or len(story.seqs) > 1:
                 continue
