@@ -28,7 +28,8 @@ class KafkaBroker:
     """Apache Kafka over the data in `data_dir`: `start`, `wait_ready`, then `bootstrap` is where clients connect.
 
     A port is picked at the first start and kept for the life of this object, so clients find it again after a bounce.
-    `format_with` is what the first start tells Kafka's storage tool besides, such as users and their passwords.
+    `format_with` is what the first start tells Kafka's storage tool besides, such as users and their passwords, and
+    `java_options` what its Java is told besides.
     Nodes of one cluster have one `cluster_id`, and their listeners and voters in `properties` (tests/fault/cluster.py).
     """
 
@@ -43,6 +44,7 @@ class KafkaBroker:
         properties: Mapping[str, str] | None = None,
         cluster_id: str | None = None,
         format_with: Sequence[str] = (),
+        java_options: Sequence[str] = (),
         environ: Mapping[str, str] = os.environ,
         keep_fds: Sequence[int] = (),
     ) -> None:
@@ -54,6 +56,7 @@ class KafkaBroker:
         self._properties = dict(properties or {})
         self._cluster_id = cluster_id or new_cluster_id()
         self._format_with = format_with
+        self._java_options = java_options
         self._environ = environ
         self._keep_fds = keep_fds
         self._running: guarded.Guarded | None = None
@@ -97,6 +100,7 @@ class KafkaBroker:
             "-XX:+ExitOnOutOfMemoryError",
             "-Djava.awt.headless=true",
             f"-Dlog4j2.configurationFile={logging}",
+            *self._java_options,
             "-cp",
             os.pathsep.join(str(jar) for jar in java.jars(self._environ)),
         ]

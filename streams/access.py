@@ -22,6 +22,9 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.metadata import MetadataRequest
 
+from streams.settings import OAUTHBEARER
+from streams.tokens import TokenError
+
 TIMEOUT_MS: Final = 5_000
 _PROTOCOL: Final = "MAL_KAFKA_SECURITY_PROTOCOL"
 _OF_THE_HOST: Final = frozenset({62, 64})
@@ -60,7 +63,7 @@ async def why_refused(kafka: Mapping[str, Any]) -> AccessError | None:
                 finally:
                     connection.close()
             except (OSError, KafkaError, TimeoutError) as error:
-                if said := _explained(error, str(kafka.get("security_protocol", "PLAINTEXT"))):
+                if said := _explained(error, kafka):
                     return AccessError(f"Kafka at {host}:{port} does not let us in: {said}")
             else:
                 return None
@@ -69,13 +72,18 @@ async def why_refused(kafka: Mapping[str, Any]) -> AccessError | None:
     return None
 
 
-def _explained(error: Exception, protocol: str) -> str | None:
+def _explained(error: Exception, kafka: Mapping[str, Any]) -> str | None:
+    if isinstance(error, TokenError):
+        return str(error)
     cause = error.__cause__ or error
     if isinstance(cause, ssl.SSLError):
         return _tls(cause)
     # Whoever speaks to a port in another way than it expects is cut off without a word.
     if isinstance(cause, ConnectionResetError | IncompleteReadError):
+        protocol = kafka.get("security_protocol", "PLAINTEXT")
         return f"it closed the connection, as it does where this port does not speak {protocol}; look at {_PROTOCOL}"
+    if isinstance(error, SaslAuthenticationFailed) and kafka.get("sasl_mechanism") == OAUTHBEARER:
+        return "it does not take this token; look at MAL_KAFKA_SASL_TOKEN_URL and MAL_KAFKA_SASL_SCOPE"
     return _SAID.get(type(error))
 
 

@@ -17,10 +17,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 LogFormat = Literal["text", "json"]
 SecurityProtocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 MASK: Final = "********"
-_NOT_YET: Final = ("OAUTHBEARER", "GSSAPI")
+OAUTHBEARER: Final = "OAUTHBEARER"
+_NOT_YET: Final = ("GSSAPI",)
 SECRETS: Final = frozenset({"kafka_sasl_password", "kafka_ssl_password", "postgres_dsn"})
 """Fields whose value is shown nowhere."""
-_MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+_MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", OAUTHBEARER)
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Settings(BaseSettings):
@@ -41,6 +43,9 @@ class Settings(BaseSettings):
     kafka_sasl_mechanism: str | None = None
     kafka_sasl_username: str | None = None
     kafka_sasl_password: SecretStr | None = None
+    kafka_sasl_token_url: str | None = None
+    """Of OAUTHBEARER: the token endpoint, which is shown user and password as client id and secret."""
+    kafka_sasl_scope: str | None = None
     kafka_ssl_cafile: Path | None = None
     kafka_ssl_certfile: Path | None = None
     kafka_ssl_keyfile: Path | None = None
@@ -76,6 +81,21 @@ class Settings(BaseSettings):
             raise ValueError(f"is no mechanism; use one of {', '.join(_MECHANISMS)}")
         return mechanism
 
+    @field_validator("kafka_sasl_token_url")
+    @classmethod
+    def _safe_endpoint(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value)
+            is_safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+            is_whole = bool(parts.hostname) and parts.username is None and parts.port != 0
+        except ValueError:
+            is_safe = is_whole = False
+        if not (is_safe and is_whole):
+            raise ValueError("it is no URL like https://host/path, without a user in it; http is for this machine only")
+        return value
+
     @field_validator("kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile")
     @classmethod
     def _existing_file(cls, value: Path | None) -> Path | None:
@@ -92,13 +112,18 @@ class Settings(BaseSettings):
     @classmethod
     def _complete_security(cls, value: SecurityProtocol, info: ValidationInfo) -> SecurityProtocol:
         sasl = ("kafka_sasl_mechanism", "kafka_sasl_username", "kafka_sasl_password")
+        token = ("kafka_sasl_token_url", "kafka_sasl_scope")
         tls = ("kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile", "kafka_ssl_password")
         if value.startswith("SASL"):
             missing = [_variable(name) for name in sasl if name in info.data and info.data[name] is None]
             if missing:
                 raise ValueError(f"it needs {', '.join(missing)}, which is not set")
+            if "kafka_sasl_mechanism" in info.data and info.data["kafka_sasl_mechanism"] != OAUTHBEARER:
+                _refuse_unused(token, info, OAUTHBEARER, "MAL_KAFKA_SASL_MECHANISM")
+            elif info.data.get("kafka_sasl_token_url", "") is None:
+                raise ValueError(f"{OAUTHBEARER} needs MAL_KAFKA_SASL_TOKEN_URL, which is not set")
         else:
-            _refuse_unused(sasl, info, "SASL_SSL or SASL_PLAINTEXT")
+            _refuse_unused((*sasl, *token), info, "SASL_SSL or SASL_PLAINTEXT")
         if not value.endswith("SSL"):
             _refuse_unused(tls, info, "SSL or SASL_SSL")
         elif not info.data.get("kafka_ssl_certfile"):
@@ -148,13 +173,22 @@ class Settings(BaseSettings):
         }
         if self.kafka_security_protocol.startswith("SASL"):
             client["sasl_mechanism"] = self.kafka_sasl_mechanism
-            client["sasl_plain_username"] = self.kafka_sasl_username
-            client["sasl_plain_password"] = _revealed(self.kafka_sasl_password)
+            client |= self._shown_to_kafka()
         if self.kafka_security_protocol.endswith("SSL"):
             client["ssl_context"] = _tls_context(
                 self.kafka_ssl_cafile, self.kafka_ssl_certfile, self.kafka_ssl_keyfile, self.kafka_ssl_password
             )
         return client
+
+    def _shown_to_kafka(self) -> dict[str, Any]:
+        user, password = self.kafka_sasl_username, _revealed(self.kafka_sasl_password)
+        if self.kafka_sasl_mechanism != OAUTHBEARER:
+            return {"sasl_plain_username": user, "sasl_plain_password": password}
+        # Here: it brings an HTTP client with it.
+        from streams.tokens import ClientCredentials
+
+        tokens = ClientCredentials(self.kafka_sasl_token_url or "", user or "", password or "", self.kafka_sasl_scope)
+        return {"sasl_oauth_token_provider": tokens}
 
     def secrets(self) -> list[str]:
         """Return what must not be read in any log: the passwords, as they are and as a URI has them."""
@@ -185,10 +219,10 @@ def _variable(name: str) -> str:
     return f"MAL_{name.upper()}"
 
 
-def _refuse_unused(names: tuple[str, ...], info: ValidationInfo, needed: str) -> None:
+def _refuse_unused(names: tuple[str, ...], info: ValidationInfo, needed: str, of: str = "it") -> None:
     unused = [_variable(name) for name in names if info.data.get(name) is not None]
     if unused:
-        raise ValueError(f"{', '.join(unused)} would have no effect; set it to {needed}, or unset them")
+        raise ValueError(f"{', '.join(unused)} would have no effect; set {of} to {needed}, or unset them")
 
 
 def _revealed(secret: SecretStr | None) -> str | None:

@@ -24,6 +24,7 @@ from streams.topics import EXECUTIONS
 from tests.security.commands import run, running
 from tests.support.conditions import eventually
 from tests.support.secured import KAFKA_PASSWORD, KEY_PASSWORD, MECHANISMS, SecuredKafka
+from tests.support.tokens import FORM_SECRET, SECRET
 
 pytestmark = pytest.mark.services
 
@@ -58,15 +59,16 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
-@pytest.mark.parametrize("way", ["password", "certificate"])
+@pytest.mark.parametrize("way", ["password", "certificate", "token"])
 async def test_the_whole_way_of_an_event_through_locked_doors(
     way: str, secured: SecuredKafka, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    doors = secured.with_password() if way == "password" else secured.with_certificate()
+    ways = {"password": secured.with_password, "certificate": secured.with_certificate, "token": secured.with_token}
+    doors = ways[way]()
     environment = {**doors, "MAL_POSTGRES_DSN": database, "MAL_DATA_DIR": str(tmp_path), "MAL_KAFKA_PARTITIONS": "2"}
     assert (made := run(environment, "topics", "create")).returncode == 0, made.stderr
     (tmp_path / "flow.yaml").write_text(FLOW)
-    level = {"MAL_LOG_LEVEL": "DEBUG" if way == "password" else "INFO"}
+    level = {"MAL_LOG_LEVEL": "INFO" if way == "certificate" else "DEBUG"}
     heard = {name: ports.free_port() for name in ("worker", "audit")}
     parts = [
         running(name, tmp_path, {**environment, **level, "MAL_HEALTH_PORT": str(port)}, name)
@@ -106,7 +108,8 @@ async def test_the_whole_way_of_an_event_through_locked_doors(
             assert _listening(part.pid) == {(ports.HOST, heard[part.name])}
     said = worker.log.read_text() + audit.log.read_text()
     assert "ready" in said
-    assert not [secret for secret in (KAFKA_PASSWORD, KEY_PASSWORD, urlsplit(database).password) if str(secret) in said]
+    secrets = (KAFKA_PASSWORD, KEY_PASSWORD, SECRET, FORM_SECRET, urlsplit(database).password, *secured.endpoint.given)
+    assert not [secret for secret in secrets if str(secret) in said]
     assert MARKED not in said
 
 
@@ -130,7 +133,7 @@ def test_each_mechanism_lets_in(mechanism: str, secured: SecuredKafka) -> None:
 
 
 async def test_the_doors_are_locked(secured: SecuredKafka) -> None:
-    for port in (secured.sasl_port, secured.mtls_port):
+    for port in (secured.sasl_port, secured.mtls_port, secured.token_port):
         consumer = AIOKafkaConsumer(EXECUTIONS, bootstrap_servers=f"{ports.HOST}:{port}", request_timeout_ms=3_000)
         with pytest.raises(KafkaConnectionError, match="Unable to bootstrap"):
             await consumer.start()
@@ -147,6 +150,18 @@ def _wrong(secured: SecuredKafka) -> dict[str, tuple[dict[str, str], tuple[str, 
         "password": (secured.with_password(MAL_KAFKA_SASL_PASSWORD=f"{KAFKA_PASSWORD}-wrong"), user),
         "plain password": (secured.with_password("PLAIN", MAL_KAFKA_SASL_PASSWORD=f"{KAFKA_PASSWORD}-wrong"), user),
         "user": (secured.with_password("SCRAM-SHA-256", MAL_KAFKA_SASL_USERNAME="nobody"), user),
+        "client secret": (
+            secured.with_token(MAL_KAFKA_SASL_PASSWORD=f"{SECRET}-wrong"),
+            ("gives no token (HTTP 401, invalid_client)", "MAL_KAFKA_SASL_USERNAME and MAL_KAFKA_SASL_PASSWORD"),
+        ),
+        "no token endpoint": (
+            secured.with_token(MAL_KAFKA_SASL_TOKEN_URL="http://127.0.0.1:9/token"),
+            ("http://127.0.0.1:9/token cannot be asked", "MAL_KAFKA_SASL_TOKEN_URL"),
+        ),
+        "stranger's token": (
+            secured.with_token("/stranger"),
+            ("it does not take this token", "MAL_KAFKA_SASL_TOKEN_URL and MAL_KAFKA_SASL_SCOPE"),
+        ),
         "authority": (
             secured.with_password(MAL_KAFKA_SSL_CAFILE=str(secured.stranger)),
             ("its certificate is not trusted", "MAL_KAFKA_SSL_CAFILE"),
@@ -180,7 +195,8 @@ def _wrong(secured: SecuredKafka) -> dict[str, tuple[dict[str, str], tuple[str, 
 
 
 WRONG = (
-    "password", "plain password", "user", "authority", "no authority", "host", "no certificate",
+    "password", "plain password", "user", "client secret", "no token endpoint", "stranger's token",
+    "authority", "no authority", "host", "no certificate",
     "stranger's certificate", "no TLS", "TLS where there is none", "no password",
 )  # fmt: skip
 
@@ -231,7 +247,7 @@ def test_a_key_that_cannot_be_opened_is_refused_before_anything_is_asked(passwor
 
 
 def _shown(text: str) -> list[str]:
-    return [secret for secret in (KAFKA_PASSWORD, KEY_PASSWORD) if secret in text]
+    return [secret for secret in (KAFKA_PASSWORD, KEY_PASSWORD, SECRET, FORM_SECRET) if secret in text]
 
 
 async def test_a_client_that_finds_nobody_says_what_it_always_said() -> None:

@@ -10,6 +10,8 @@ from pydantic import ValidationError
 
 from streams.settings import MASK, Settings
 
+SASL = {"MAL_KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "MAL_KAFKA_SASL_USERNAME": "u", "MAL_KAFKA_SASL_PASSWORD": "hush"}
+
 
 @pytest.fixture(autouse=True)
 def _bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,7 +53,19 @@ def test_an_empty_variable_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
             {"MAL_KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "MAL_KAFKA_SASL_USERNAME": "u"},
             "it needs MAL_KAFKA_SASL_MECHANISM, MAL_KAFKA_SASL_PASSWORD, which is not set",
         ),
-        ({"MAL_KAFKA_SASL_MECHANISM": "OAUTHBEARER"}, "OAUTHBEARER is not supported yet"),
+        ({"MAL_KAFKA_SASL_MECHANISM": "GSSAPI"}, "GSSAPI is not supported yet"),
+        (
+            {**SASL, "MAL_KAFKA_SASL_MECHANISM": "OAUTHBEARER"},
+            "OAUTHBEARER needs MAL_KAFKA_SASL_TOKEN_URL, which is not set",
+        ),
+        (
+            {**SASL, "MAL_KAFKA_SASL_MECHANISM": "PLAIN", "MAL_KAFKA_SASL_SCOPE": "s"},
+            "MAL_KAFKA_SASL_SCOPE would have no effect; set MAL_KAFKA_SASL_MECHANISM to OAUTHBEARER",
+        ),
+        ({"MAL_KAFKA_SASL_TOKEN_URL": "https://id/token"}, "MAL_KAFKA_SASL_TOKEN_URL would have no effect"),
+        ({"MAL_KAFKA_SASL_TOKEN_URL": "http://id.example.com/token"}, "http is for this machine only"),
+        ({"MAL_KAFKA_SASL_TOKEN_URL": "https://mal:hush@id/token"}, "without a user in it"),
+        ({"MAL_KAFKA_SASL_TOKEN_URL": "https://id:port/token"}, "it is no URL like https://host/path"),
         ({"MAL_KAFKA_SASL_MECHANISM": "MAGIC"}, "is no mechanism"),
         ({"MAL_KAFKA_SASL_USERNAME": "u"}, "MAL_KAFKA_SASL_USERNAME would have no effect"),
         ({"MAL_KAFKA_SSL_PASSWORD": "hush"}, "MAL_KAFKA_SSL_PASSWORD would have no effect"),

@@ -25,6 +25,7 @@ from dev import ports
 from dev.broker_properties import NODE_ID
 from dev.kafka import KafkaBroker
 from dev.services import serving
+from tests.support.tokens import AUDIENCE, CLIENT, SECRET, TokenEndpoint, token_endpoint
 
 USER: Final = "mal"
 KAFKA_PASSWORD: Final = "marked-kafka-password"
@@ -42,6 +43,8 @@ class SecuredKafka:
     broker: KafkaBroker
     sasl_port: int
     mtls_port: int
+    token_port: int
+    endpoint: TokenEndpoint
     ca: Path
     certificate: Path
     key: Path
@@ -60,6 +63,17 @@ class SecuredKafka:
             **more,
         }
 
+    def with_token(self, path: str = "/token", **more: str) -> dict[str, str]:
+        """Return the environment of a process that shows a token over TLS, which an endpoint gives it."""
+        return {
+            **self.with_password("OAUTHBEARER"),
+            "MAL_KAFKA_BOOTSTRAP_SERVERS": f"{ports.HOST}:{self.token_port}",
+            "MAL_KAFKA_SASL_USERNAME": CLIENT,
+            "MAL_KAFKA_SASL_PASSWORD": SECRET,
+            "MAL_KAFKA_SASL_TOKEN_URL": self.endpoint.url(path),
+            **more,
+        }
+
     def with_certificate(self, **more: str) -> dict[str, str]:
         """Return the environment of a process that shows a certificate, whose key is encrypted."""
         return {
@@ -75,7 +89,7 @@ class SecuredKafka:
 
 @contextlib.contextmanager
 def secured_kafka(folder: Path) -> Iterator[SecuredKafka]:
-    """Start a broker with a listener for passwords over TLS and one for certificates; stop it at the end."""
+    """Start a broker with listeners for passwords and for tokens over TLS, and for certificates; stop it at the end."""
     folder.mkdir(parents=True, exist_ok=True)
     authority = trustme.CA()
     ca = folder / "ca.pem"
@@ -90,33 +104,55 @@ def secured_kafka(folder: Path) -> Iterator[SecuredKafka]:
     certificate, key = folder / "client.pem", folder / "client-key.pem"
     certificate.write_bytes(_chain(client))
     key.write_bytes(private_key(client, BestAvailableEncryption(KEY_PASSWORD.encode())))
-    open_port, controller, sasl, mtls = (ports.free_port() for _ in range(4))
+    listeners = dict(zip(("CLIENTS", "SASL", "MTLS", "TOKENS", "CONTROLLER"), ports.free_ports(5), strict=True))
+    keys = folder / "keys.json"
     broker = KafkaBroker(
         folder / "kafka",
-        port=open_port,
+        port=listeners["CLIENTS"],
         heap_megabytes=384,
-        properties=_properties(open_port, controller, sasl, mtls, server=server, ca=ca),
+        properties=_properties(listeners, server=server, ca=ca, keys=keys),
+        java_options=[f"-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={keys.as_uri()}"],
         format_with=[
             option
             for mechanism in MECHANISMS[1:]
             for option in ("--add-scram", f"{mechanism}=[name={USER},password={KAFKA_PASSWORD}]")
         ],
     )
-    with serving(broker):
-        yield SecuredKafka(broker, sasl, mtls, ca, certificate, key, stranger, strangers)
+    with token_endpoint() as endpoint:
+        keys.write_bytes(endpoint.keys())
+        with serving(broker):
+            yield SecuredKafka(
+                broker,
+                listeners["SASL"],
+                listeners["MTLS"],
+                listeners["TOKENS"],
+                endpoint,
+                ca,
+                certificate,
+                key,
+                stranger,
+                strangers,
+            )
 
 
-def _properties(open_port: int, controller: int, sasl: int, mtls: int, *, server: Path, ca: Path) -> Mapping[str, str]:
+def _properties(listeners: Mapping[str, int], *, server: Path, ca: Path, keys: Path) -> Mapping[str, str]:
     plain = "org.apache.kafka.common.security.plain.PlainLoginModule"
     scram = "org.apache.kafka.common.security.scram.ScramLoginModule"
     users = f'user_{USER}="{KAFKA_PASSWORD}"'
-    here = ports.HOST
+    places = {name: f"{name}://{ports.HOST}:{port}" for name, port in listeners.items()}
+    bearer = "org.apache.kafka.common.security.oauthbearer"
+    tokens = "listener.name.tokens.oauthbearer.sasl"
     return {
-        "listeners": f"CLIENTS://{here}:{open_port},SASL://{here}:{sasl},MTLS://{here}:{mtls},"
-        f"CONTROLLER://{here}:{controller}",
-        "advertised.listeners": f"CLIENTS://{here}:{open_port},SASL://{here}:{sasl},MTLS://{here}:{mtls}",
-        "controller.quorum.voters": f"{NODE_ID}@{here}:{controller}",
-        "listener.security.protocol.map": "CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_SSL,MTLS:SSL",
+        "listeners": ",".join(places.values()),
+        "advertised.listeners": ",".join(place for name, place in places.items() if name != "CONTROLLER"),
+        "controller.quorum.voters": f"{NODE_ID}@{ports.HOST}:{listeners['CONTROLLER']}",
+        "listener.security.protocol.map": "CLIENTS:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_SSL,MTLS:SSL,"
+        "TOKENS:SASL_SSL",
+        "listener.name.tokens.sasl.enabled.mechanisms": "OAUTHBEARER",
+        f"{tokens}.jaas.config": f"{bearer}.OAuthBearerLoginModule required;",
+        f"{tokens}.server.callback.handler.class": f"{bearer}.OAuthBearerValidatorCallbackHandler",
+        f"{tokens}.oauthbearer.jwks.endpoint.url": keys.as_uri(),
+        f"{tokens}.oauthbearer.expected.audience": AUDIENCE,
         "ssl.keystore.type": "PEM",
         "ssl.keystore.location": str(server),
         "listener.name.mtls.ssl.client.auth": "required",
