@@ -57,7 +57,8 @@ class Model:
         """Records without a value: skipped, and counted."""
         self._prefix = f"{run}-"
         self._contacts: defaultdict[str, _Contact] = defaultdict(_Contact)
-        self._campaigns: set[str] = set()
+        self._campaigns: defaultdict[str, set[str]] = defaultdict(set)
+        """The marks of the events that tell of each campaign, which is kept on a shard of its own."""
         self._awaited: dict[str, str] = {}
         self._answers: Counter[str] = Counter()
 
@@ -96,7 +97,7 @@ class Model:
         if kind in KINDS:
             contact.engagement[KINDS.index(kind)] += 1
         elif kind == "campaign_status_changed":
-            self._campaigns.add(told["payload"]["campaignId"])
+            self._campaigns[told["payload"]["campaignId"]].add(mark_of(told["source"], event_id))
         self._enter(FLOW_OF[kind], told, contact)
 
     def _enter(self, flow_id: str, told: Mapping[str, Any], contact: _Contact) -> None:
@@ -130,23 +131,28 @@ class Model:
     def state_findings(self, rows: Rows) -> Iterator[Finding]:
         """Name where the folded changelogs hold other than the input asks for."""
         facts, marks, entered = {}, {}, {}
-        known = {row_key(SCOPE, Subject("campaign", campaign)) for campaign in self._campaigns}
+        known: set[str] = set()
+        for campaign in self._campaigns:
+            key = row_key(SCOPE, Subject("campaign", campaign))
+            marks[campaign], places = _marks(rows, key)
+            known |= {key, *places}
         for contact_id in self._contacts:
             key = row_key(SCOPE, Subject("contact", contact_id))
             known |= {key, awaited_key(contact_id)}
             subject = _row(rows, SUBJECTS, key)
             counts = subject.get("facts", {}).get("engagement", {}).get("", [0, 0, 0])
             facts[contact_id] = list(counts[:3])
-            pages = [f"{key}\x1f{number}" for number in subject.get("pages", ())]
-            known.update(pages)
-            marks[contact_id] = set(subject.get("seen", {})).union(*(_row(rows, SUBJECTS, page) for page in pages))
+            marks[contact_id], places = _marks(rows, key)
+            known.update(places)
             entries = _row(rows, ENTRIES, key)
             entered[contact_id] = {
                 flow: (entry["count"], entry["running"]) for flow, entry in entries.items() if entry["count"]
             }
         wanted = self._contacts.items()
         yield from differences("state", "counts of facts", {key: one.engagement for key, one in wanted}, facts)
-        yield from differences("state", "marks of events", {key: one.marks for key, one in wanted}, marks)
+        yield from differences(
+            "state", "marks of events", {**{key: one.marks for key, one in wanted}, **self._campaigns}, marks
+        )
         yield from differences(
             "state",
             "entries of flows",
@@ -163,6 +169,13 @@ class Model:
         yield from differences("state", "rows of what is in no input", {}, besides)
         left = rows.get(EXECUTIONS, {})
         yield from differences("state", "executions that are kept and have ended", {}, dict.fromkeys(left, "kept"))
+
+
+def _marks(rows: Rows, key: str) -> tuple[set[str], list[str]]:
+    """Return the marks of a subject's events, and the keys of the pages where most of many are."""
+    subject = _row(rows, SUBJECTS, key)
+    pages = [f"{key}\x1f{number}" for number in subject.get("pages", ())]
+    return set(subject.get("seen", {})).union(*(_row(rows, SUBJECTS, page) for page in pages)), pages
 
 
 def _row(rows: Rows, table: str, key: str) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class Log:
     behind_ms: int = 0
     """How far the clocks of those who wrote the feed are behind what it tells."""
 
-    def findings(self, audit: AuditRows | None = None) -> list[Finding]:
+    def findings(self, audit: AuditRows | None = None, *, is_once: bool = True) -> list[Finding]:
         model, ledger = Model(RUN), Ledger()
         for offset, (topic, value) in enumerate(self.inputs):
             model.take(topic, 0, offset, KEY, value)
@@ -65,7 +65,7 @@ class Log:
         for letter in self.letters:
             told = {"error": letter.error, "topic": TOPIC, "partition": "0", "offset": str(letter.offset)}
             ledger.letter(letter.key, letter.value, [(name, content.encode()) for name, content in told.items()])
-        found = [*ledger.findings(model.end()), *model.state_findings(self.rows)]
+        found = [*ledger.findings(model.end(), is_once=is_once), *model.state_findings(self.rows)]
         return found if audit is None else [*found, *ledger.audited(audit)]
 
     def audit(self) -> AuditRows:
@@ -226,6 +226,13 @@ def _forget_a_subject(log: Log) -> None:
     del log.rows["subjects"][next(key for key, value in log.rows["subjects"].items() if b"engagement" in value)]
 
 
+def _forget_an_event_of_a_campaign(log: Log) -> None:
+    key, value = next((key, value) for key, value in log.rows["subjects"].items() if b"campaigncampaign-" in key)
+    row = orjson.loads(value)
+    row["seen"].popitem()
+    log.rows["subjects"][key] = orjson.dumps(row)
+
+
 def _keep_a_subject_of_no_input(log: Log) -> None:
     log.rows["subjects"][row_key(SCOPE, Subject("contact", "nobody")).encode()] = b"{}"
 
@@ -291,6 +298,7 @@ def _turn_the_clock_back(log: Log) -> None:
         (_do_not_say_why, "lost"),
         (_apply_a_unit_twice, "state"),
         (_forget_a_subject, "state"),
+        (_forget_an_event_of_a_campaign, "state"),
         (_keep_a_subject_of_no_input, "state"),
         (_keep_entries_of_no_input, "state"),
         (_keep_a_page_of_no_subject, "state"),
@@ -305,6 +313,15 @@ def _turn_the_clock_back(log: Log) -> None:
 def test_what_is_wrong_is_found(log: Log, put_wrong: Callable[[Log], None], fault: Fault) -> None:
     put_wrong(log)
     assert fault in {finding.fault for finding in log.findings()}
+
+
+def test_where_a_command_may_come_again_only_that_is_no_fault(log: Log) -> None:
+    log.commands += log.commands[:20]
+    assert {finding.fault for finding in log.findings()} == {"twice"}
+    assert log.findings(is_once=False) == []
+    _make_a_command_up(log)
+    log.commands = [one for one in log.commands if one["id"] != log.commands[0]["id"]]
+    assert {finding.fault for finding in log.findings(is_once=False)} == {"lost", "unexpected"}
 
 
 def _lose_a_row(rows: AuditRows) -> None:

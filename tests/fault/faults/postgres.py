@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import random
 import signal
@@ -58,15 +59,24 @@ async def full(system: System, dice: random.Random) -> AsyncIterator[str]:
     ballast = system.disk / "ballast"
     room = os.statvfs(system.disk)
     size = max(0, room.f_bavail * room.f_frsize - LEFT_BYTES)
-    with ballast.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, size)
     try:
+        with ballast.open("wb") as file:
+            _take(file.fileno(), size)
         yield f"{size // 2**20} of {DISK_MEGABYTES} MB taken away"
     finally:
         ballast.unlink()
         if system.postgres.poll() is not None or not await _answers(system):
             await asyncio.to_thread(system.postgres.kill)
             await start_again(system)
+
+
+def _take(descriptor: int, size: int) -> None:
+    """Take so much room, or whatever Postgres has left of it meanwhile."""
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
 
 
 @asynccontextmanager
