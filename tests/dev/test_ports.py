@@ -35,8 +35,8 @@ def test_a_port_that_outgoing_connections_may_take_is_not_picked(
 ) -> None:
     outgoing = tmp_path / "range"
     monkeypatch.setattr(ports, "OUTGOING", outgoing)
-    outgoing.write_text(f"{ports.FIRST + 100}\t{ports.LAST + 5000}\n")
-    assert all(port < ports.FIRST + 100 for port in ports.free_ports(5))
+    outgoing.write_text(f"{ports.FIRST + 6_000}\t{ports.LAST + 5_000}\n")
+    assert all(port < ports.FIRST + 6_000 for port in ports.free_ports(5))
     # All of ours: any of them, then.
     outgoing.write_text("1024\t65535\n")
     assert ports.FIRST <= ports.free_port() < ports.LAST
