@@ -58,7 +58,6 @@ async def test_it_waits_for_a_reader_that_lags(
 ) -> None:
     applied: list[bytes] = []
     reader = CompactedReader({"bootstrap_servers": kafka}, topic, lambda key, _value: applied.append(key))
-    await reader.start()
     let_go = asyncio.Event()
     getmany = reader._consumer.getmany
 
@@ -67,16 +66,14 @@ async def test_it_waits_for_a_reader_that_lags(
         return await getmany(**asked)
 
     monkeypatch.setattr(reader._consumer, "getmany", lags)
+    await reader.start()  # there is nothing to read yet
     try:
-        # A poll that had begun before brings the first.
-        await producer.send_and_wait(topic, b"x", key=b"0", partition=0)
-        await reader.catch_up()
-        for number in (1, 2):
+        for number in range(3):
             await producer.send_and_wait(topic, b"x", key=b"%d" % number, partition=0)
         waiting = asyncio.create_task(reader.catch_up())
         done, _ = await asyncio.wait([waiting], timeout=0.3)
         assert not done
-        assert applied == [b"0"]
+        assert not applied
         let_go.set()
         await waiting
         assert applied == [b"0", b"1", b"2"]
