@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from agents.program import FlowProgram
 from agents.tally import Tally
 from agents.worldview import BroadcastEntities
-from engine.due import DueIndex, Timer
+from engine import lifecycle
+from engine.due import CHANGE_RANK, DueIndex, Timer
 from engine.matching import Index
 from streams.batching.table import TablePart
 from streams.topics import TABLES
@@ -45,7 +46,7 @@ class Reference:
         self.tables = {name: TablePart() for name in TABLES}
         self._shard = shard
         self._problems = problems
-        self._wall_ms = self._now_ms = 0
+        self._wall_ms = self._seen_ms = self._now_ms = 0
         self._program = FlowProgram(
             shard,
             SHARDS,
@@ -68,7 +69,7 @@ class Reference:
 
     def decide(self, step: Decided) -> None:
         """Decide what a shard decided."""
-        self._wall_ms, self._now_ms = step.wall_ms, step.now_ms
+        self._wall_ms, self._seen_ms = step.wall_ms, step.seen_ms
         if step.record is not None:
             self.nothing_is_due_before((step.now_ms,))
             self._program.decide(step.record, step.now_ms)
@@ -77,6 +78,7 @@ class Reference:
                 self._wrong(f"{step.timer} fired early, at {step.now_ms}")
             self.nothing_is_due_before(step.timer)
             self._fire(step.timer, step.now_ms)
+        self._now_ms = step.now_ms
 
     def decide_without_effect(self, step: Decided, view: int) -> None:
         """See that a record has no effect, which a shard passed over because it had none there, by that view."""
@@ -102,13 +104,28 @@ class Reference:
         while program.next_due_ms() is not None and program._due._near[0] < moment:
             timer = program._due.pop()
             before = self._decided_so_far()
-            self._fire(timer, max(self._now_ms, timer.due_ms))  # as a shard does that hears of a moment after it
+            self._fire(timer, self._moment_of(timer))
             if self._decided_so_far() != before:
                 self._wrong(f"{timer} should have fired before {moment}")
 
     def still_due(self, until_ms: int) -> None:
         """See that nothing is left to fire until a moment."""
         self.nothing_is_due_before((until_ms,))
+
+    def _moment_of(self, timer: Timer) -> int:
+        """Return the moment at which a shard may have fired a timer that it says nothing of.
+
+        One that hears of a resume when its flow is paused again does nothing then, whatever the resume's own moment;
+        and its clock goes with the wall's in looks that decide nothing.
+        """
+        first_ms = max(self._now_ms, timer.due_ms)
+        run = self._program._decider._rows.run(timer.execution) if timer.rank == CHANGE_RANK else None
+        flow = self._flows.snapshot().flows.get(run.flow_id) if run is not None else None
+        if flow is None:
+            return first_ms
+        last_ms = max(first_ms, self._seen_ms)
+        changes = [change.at_ms for change in flow.head.statuses if first_ms < change.at_ms <= last_ms]
+        return next((at_ms for at_ms in (first_ms, *changes) if lifecycle.is_paused(flow.head, at_ms)), first_ms)
 
     def _fire(self, timer: Timer, now_ms: int) -> None:
         """Fire this very timer, whichever else is waiting."""
