@@ -13,8 +13,8 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
@@ -24,9 +24,10 @@ import psutil
 from aiokafka import AIOKafkaProducer, TopicPartition
 
 from bench.ingest import SINK, SOURCE, Case, broker, events, reader, renew
-from bench.rolling import ready
+from bench.rolling import at_work
 from dev.parts import PartProcess, mal, run_to_end
 from dev.postgres import PostgresServer
+from dev.services import serving
 from store.pool import Pool, create_pool
 from store.reconcile import audit_positions, count_executions
 from streams.settings import Settings
@@ -97,25 +98,13 @@ class Run:
         return f"| {what} | {' | '.join(f'{one:.0f}' for one in (*figures, *memory))} |"
 
 
-@asynccontextmanager
-async def at_work(bootstrap: str, dsn: str, folder: Path) -> AsyncIterator[list[PartProcess]]:
-    """A worker and an audit."""
+def parts_of(bootstrap: str, dsn: str, folder: Path) -> list[PartProcess]:
+    """A worker and an audit, over tables that are made here."""
     environment = {
         **os.environ, "MAL_KAFKA_BOOTSTRAP_SERVERS": bootstrap, "MAL_POSTGRES_DSN": dsn, "MAL_DATA_DIR": str(folder),
     }  # fmt: skip
     run_to_end(mal("migrate", "db", "migrate"), folder, environment)
-    parts = [PartProcess(mal(name, name), folder, environment) for name in ("worker", "audit")]
-    try:
-        for part in parts:
-            part.start()
-        for part in parts:
-            await ready(part)
-        yield parts
-    finally:
-        for part in parts:
-            part.ask_to_stop()
-        for part in parts:
-            part.stop()
+    return [PartProcess(mal(name, name), folder, environment) for name in ("worker", "audit")]
 
 
 async def ends_of_feed(bootstrap: str) -> Mapping[tuple[str, int], int]:
@@ -139,29 +128,22 @@ async def measure(bootstrap: str, rate: float, seconds: float) -> None:
     """Run it and print the table."""
     await renew(Settings(kafka_bootstrap_servers=bootstrap, kafka_partitions=PARTITIONS), bootstrap)
     run = Run(uuid4().hex[:8])
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        postgres = PostgresServer(folder / "postgres")
-        try:
-            postgres.start()
-            await asyncio.to_thread(postgres.wait_ready)
-            async with at_work(bootstrap, postgres.dsn, folder) as parts:
-                loading = asyncio.create_task(run.load(bootstrap, rate))
-                watching = [asyncio.create_task(run.follow(bootstrap)), asyncio.create_task(run.weigh(parts))]
-                for line in await _away(run, postgres, bootstrap, seconds):
-                    print(line, flush=True)
-                await _ended(loading)
-                async with asyncio.timeout(END_SECONDS):
-                    while len(run.came) < len(run.sent):  # noqa: ASYNC110 -- bounded; a reader does not tell
-                        await asyncio.sleep(0.1)
-                await _check(run, postgres, bootstrap)
-                for task in watching:
-                    await _ended(task)
-        finally:
-            postgres.stop()
+    with tempfile.TemporaryDirectory() as place, serving(PostgresServer(Path(place) / "postgres")) as postgres:
+        async with at_work(parts_of(bootstrap, postgres.dsn, Path(place))) as parts:
+            loading = asyncio.create_task(run.load(bootstrap, rate))
+            watching = [asyncio.create_task(run.follow(bootstrap)), asyncio.create_task(run.weigh(parts))]
+            for line in await _away(run, postgres, bootstrap, seconds):
+                print(line, flush=True)
+            await _ended(loading)
+            async with asyncio.timeout(END_SECONDS):
+                while len(run.came) < len(run.sent):  # noqa: ASYNC110 -- bounded; a reader does not tell
+                    await asyncio.sleep(0.1)
+            await _check(run, postgres, bootstrap)
+            for task in watching:
+                await _ended(task)
 
 
-async def _away(run: Run, postgres: PostgresServer, bootstrap: str, seconds: float) -> Iterator[str]:
+async def _away(run: Run, postgres: PostgresServer, bootstrap: str, seconds: float) -> list[str]:
     half = seconds / 2
     await asyncio.sleep(WARM_UP_SECONDS)
     there = time.perf_counter()
@@ -180,7 +162,7 @@ async def _away(run: Run, postgres: PostgresServer, bootstrap: str, seconds: flo
     caught_up = time.perf_counter()
     await asyncio.sleep(half)
     end = time.perf_counter()
-    return iter([
+    return [
         "| Postgres | p50 ms | p90 ms | p99 ms | longest ms | worker MB | audit MB |",
         "|---|---|---|---|---|---|---|",
         run.row("there", there, gone),
@@ -189,7 +171,7 @@ async def _away(run: Run, postgres: PostgresServer, bootstrap: str, seconds: flo
         run.row("back, the audit catches up", back, caught_up),
         run.row("there again", caught_up, end),
         f"\naway for {back - gone:.0f} s; the audit had written all of it {caught_up - back:.1f} s after",
-    ])  # fmt: skip
+    ]
 
 
 async def _check(run: Run, postgres: PostgresServer, bootstrap: str) -> None:

@@ -97,25 +97,32 @@ async def ready(worker: PartProcess) -> None:
 
 
 @asynccontextmanager
+async def at_work(parts: list[PartProcess]) -> AsyncIterator[list[PartProcess]]:
+    """Start parts, wait until they work, and stop them at the end."""
+    try:
+        for part in parts:
+            part.start()
+        for part in parts:
+            await ready(part)
+        yield parts
+    finally:
+        for part in parts:
+            part.ask_to_stop()
+        for part in parts:
+            part.stop()
+
+
+@asynccontextmanager
 async def workers(bootstrap: str, *, with_ids: bool) -> AsyncIterator[list[PartProcess]]:
     """Two workers at work."""
     with tempfile.TemporaryDirectory() as folder:
         common = {**os.environ, "MAL_KAFKA_BOOTSTRAP_SERVERS": bootstrap, "MAL_DATA_DIR": folder}
-        started = [
+        parts = [
             PartProcess(mal(name, "worker"), Path(folder), common | ({"MAL_WORKER_ID": name} if with_ids else {}))
             for name in WORKERS
         ]
-        try:
-            for worker in started:
-                worker.start()
-            for worker in started:
-                await ready(worker)
-            yield started
-        finally:
-            for worker in started:
-                worker.ask_to_stop()
-            for worker in started:
-                worker.stop()
+        async with at_work(parts):
+            yield parts
 
 
 async def roll(bootstrap: str, rate: float, *, with_ids: bool, kill: bool) -> tuple[Gaps, Gaps]:

@@ -23,7 +23,6 @@ from aiokafka.errors import (
 from aiokafka.protocol.metadata import MetadataRequest
 
 from streams.settings import OAUTHBEARER
-from streams.tokens import TokenError
 
 TIMEOUT_MS: Final = 5_000
 _PROTOCOL: Final = "MAL_KAFKA_SECURITY_PROTOCOL"
@@ -73,7 +72,7 @@ async def why_refused(kafka: Mapping[str, Any]) -> AccessError | None:
 
 
 def _explained(error: Exception, kafka: Mapping[str, Any]) -> str | None:
-    if isinstance(error, TokenError):
+    if isinstance(error, AccessError):  # of a token that is not to be had
         return str(error)
     cause = error.__cause__ or error
     if isinstance(cause, ssl.SSLError):

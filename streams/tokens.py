@@ -18,7 +18,8 @@ import orjson
 from aiohttp import ClientError, ClientSession, ClientTimeout, encode_basic_auth
 from aiokafka.abc import AbstractTokenProvider
 from aiokafka.conn import AIOKafkaConnection, OAuthAuthenticator
-from aiokafka.errors import KafkaConnectionError
+
+from streams.access import AccessError
 
 TIMEOUT_SECONDS: Final = 10.0
 RENEW_AFTER: Final = 0.8
@@ -34,12 +35,8 @@ _LOOK_AT: Final = "look at MAL_KAFKA_SASL_TOKEN_URL, MAL_KAFKA_SASL_USERNAME and
 log = logging.getLogger(__name__)
 
 
-class TokenError(KafkaConnectionError):  # type: ignore[misc]  # aiokafka ships no types
+class TokenError(AccessError):
     """The token endpoint gives no token. The message says why, and names the settings to look at."""
-
-    def __str__(self) -> str:
-        """Return the message alone; aiokafka puts the name of the class before it."""
-        return str(self.args[0])
 
 
 class ClientCredentials(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka ships no types
@@ -53,6 +50,7 @@ class ClientCredentials(AbstractTokenProvider):  # type: ignore[misc]  # aiokafk
     """
 
     def __init__(self, url: str, client_id: str, secret: str, scope: str | None) -> None:
+        AIOKafkaConnection.authenticator_oauth = _authenticator
         self._url = url
         # As RFC 6749, section 2.3.1 has it: both are form-encoded before they are put together.
         self._headers = {"Authorization": encode_basic_auth(quote_plus(client_id), quote_plus(secret))}
@@ -121,9 +119,6 @@ class _Authenticator(OAuthAuthenticator):  # type: ignore[misc]  # aiokafka ship
 
 def _authenticator(connection: AIOKafkaConnection) -> _Authenticator:
     return _Authenticator(sasl_oauth_token_provider=connection._sasl_oauth_token_provider)  # noqa: SLF001 -- as its own
-
-
-AIOKafkaConnection.authenticator_oauth = _authenticator
 
 
 def _object(body: bytes) -> dict[str, Any]:

@@ -21,7 +21,7 @@ def test_no_two_of_one_pick_are_the_same(monkeypatch: pytest.MonkeyPatch) -> Non
     assert ports.FIRST + first not in found
 
 
-def test_another_process_does_not_pick_what_this_one_did(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_process_does_not_pick_what_this_one_did() -> None:
     port = ports.free_port()
     assert not ports.in_use(port)
     look = f"from dev import ports; ports.FIRST, ports.LAST = {port}, {port + 1}; print(ports.free_port())"
